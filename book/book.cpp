@@ -1,0 +1,241 @@
+#include "upfeed/book.hpp"
+
+#include <algorithm>
+
+namespace upfeed {
+namespace {
+
+constexpr std::uint32_t low_bits(std::size_t count) {
+  return (std::uint32_t{1} << count) - 1;
+}
+static_assert(kBookDepthMax < 32, "a mask has one bit per level");
+
+/// One bit per unit whose ask (or bid) differs from the one held at its place.
+struct Changed {
+  std::uint32_t asks = 0;
+  std::uint32_t bids = 0;
+};
+
+// No branch in the loop: levels change at random places, so one would be mispredicted.
+Changed replace_units(BookUnit* held, const BookUnit* fresh, std::size_t count) {
+  Changed changed;
+  for (std::size_t i = 0; i < count; ++i) {
+    const BookUnit unit = fresh[i];
+    const std::int64_t ask = (held[i].ask_price.raw() ^ unit.ask_price.raw()) |
+                             (held[i].ask_size.raw() ^ unit.ask_size.raw());
+    const std::int64_t bid = (held[i].bid_price.raw() ^ unit.bid_price.raw()) |
+                             (held[i].bid_size.raw() ^ unit.bid_size.raw());
+    changed.asks |= std::uint32_t{ask != 0} << i;
+    changed.bids |= std::uint32_t{bid != 0} << i;
+    held[i] = unit;
+  }
+  return changed;
+}
+
+Changed replace_wide(WideUnitSizes* held, const WideUnitSizes* fresh, std::size_t count) {
+  Changed changed;
+  for (std::size_t i = 0; i < count; ++i) {
+    changed.asks |= std::uint32_t{held[i].ask_size != fresh[i].ask_size} << i;
+    changed.bids |= std::uint32_t{held[i].bid_size != fresh[i].bid_size} << i;
+    held[i] = fresh[i];
+  }
+  return changed;
+}
+
+/// Some price or size of the first `count` units is below zero.
+bool any_negative(const OrderbookEvent& event, std::size_t count) {
+  const std::span<const BookUnit> units = event.units();
+  const std::span<const WideUnitSizes> wide = event.wide_sizes();
+  std::int64_t signs = 0;
+  if (wide.empty()) {
+    for (std::size_t i = 0; i < count; ++i) {
+      signs |= units[i].ask_price.raw() | units[i].bid_price.raw() | units[i].ask_size.raw() |
+               units[i].bid_size.raw();
+    }
+    return signs < 0;
+  }
+  Int128 wide_signs = 0;  // the narrow sizes are no guide here: the marker is negative
+  for (std::size_t i = 0; i < count; ++i) {
+    signs |= units[i].ask_price.raw() | units[i].bid_price.raw();
+    wide_signs |= wide[i].ask_size.raw() | wide[i].bid_size.raw();
+  }
+  return signs < 0 || wide_signs < 0;
+}
+
+}  // namespace
+
+BookFault Book::check(const OrderbookEvent& event, std::size_t count) const noexcept {
+  const BookUnit* const units = event.unit_array();
+  const std::size_t asks = std::min<std::size_t>(event.ask_count, count);
+  const std::size_t bids = std::min<std::size_t>(event.bid_count, count);
+
+  if (any_negative(event, count)) return BookFault::negative;
+
+  // Behind the counted levels nothing but zeros may come. A size that only the wide form holds
+  // shows here as its marker, which is not zero either.
+  std::int64_t behind = 0;
+  for (std::size_t i = asks; i < count; ++i) {
+    behind |= units[i].ask_price.raw() | units[i].ask_size.raw();
+  }
+  for (std::size_t i = bids; i < count; ++i) {
+    behind |= units[i].bid_price.raw() | units[i].bid_size.raw();
+  }
+  if (behind != 0) return BookFault::padding_inside;
+
+  unsigned unsorted = 0;
+  for (std::size_t i = 1; i < asks; ++i) {
+    unsorted |= static_cast<unsigned>(units[i].ask_price <= units[i - 1].ask_price);
+  }
+  for (std::size_t i = 1; i < bids; ++i) {
+    unsorted |= static_cast<unsigned>(units[i].bid_price >= units[i - 1].bid_price);
+  }
+  if (unsorted != 0) return BookFault::unsorted;
+
+  if (asks > 0 && bids > 0 && units[0].bid_price >= units[0].ask_price) return BookFault::crossed;
+  // After a reconnect a snapshot may well be older than what the last connection had sent.
+  if (update_count_ > 0 && event.epoch == epoch_ && event.timestamp < timestamp_) {
+    return BookFault::time_backwards;
+  }
+  return BookFault::none;
+}
+
+BookChange Book::apply(const OrderbookEvent& event, std::size_t depth) noexcept {
+  UPFEED_ASSERT(depth >= 1);
+  UPFEED_ASSERT(depth <= kBookDepthMax);
+  UPFEED_ASSERT(event.unit_count <= kBookDepthMax);
+  UPFEED_ASSERT(event.ask_count <= event.unit_count);
+  UPFEED_ASSERT(event.bid_count <= event.unit_count);
+  UPFEED_ASSERT(event.epoch > 0);
+  UPFEED_ASSERT(code_.empty() || code_ == event.code);
+
+  if (event.epoch < epoch_ || event.epoch <= disconnected_epoch_) {
+    return {.fault = BookFault::old_epoch};
+  }
+  const std::size_t count = std::min<std::size_t>(event.unit_count, depth);
+  const BookFault fault = check(event, count);
+  if (fault != BookFault::none) {
+    state_ = BookState::stale;
+    fault_ = fault;
+    check_invariants();
+    return {.fault = fault};
+  }
+
+  Changed changed = replace_units(units_.data(), event.unit_array(), count);
+  // Levels that vanished because the frame is shorter; replace_units saw all the others.
+  const std::uint32_t beyond = ~low_bits(count);
+  changed.asks |= low_bits(ask_count_) & beyond;
+  changed.bids |= low_bits(bid_count_) & beyond;
+  for (std::size_t i = count; i < unit_count_; ++i) units_[i] = {};
+
+  const bool wide = !event.wide_sizes().empty();
+  if (wide) {
+    const Changed sizes = replace_wide(wide_.data(), event.wide_sizes().data(), count);
+    std::fill(wide_.begin() + static_cast<std::ptrdiff_t>(count), wide_.end(), WideUnitSizes{});
+    // Two markers look alike, so only the wide forms can tell them apart. Where the book had none,
+    // it had no marker, and the units told already.
+    if (has_wide_) {
+      changed.asks |= sizes.asks;
+      changed.bids |= sizes.bids;
+    }
+  }
+  has_wide_ = wide;
+  unit_count_ = static_cast<std::uint8_t>(count);
+  ask_count_ = std::min(event.ask_count, unit_count_);
+  bid_count_ = std::min(event.bid_count, unit_count_);
+  code_ = event.code;
+  level_ = event.level;
+  timestamp_ = event.timestamp;
+  received_mono_ = event.received_mono;
+  epoch_ = event.epoch;
+  ++update_count_;
+  state_ = BookState::live;
+  fault_ = BookFault::none;
+  check_invariants();
+  return {.fault = BookFault::none, .asks = changed.asks, .bids = changed.bids};
+}
+
+void Book::check_invariants() const noexcept {
+  UPFEED_ASSERT(unit_count_ <= kBookDepthMax);
+  UPFEED_ASSERT(ask_count_ <= unit_count_);
+  UPFEED_ASSERT(bid_count_ <= unit_count_);
+  UPFEED_ASSERT((fault_ == BookFault::none) ==
+                (state_ == BookState::live || state_ == BookState::never_seen));
+  UPFEED_ASSERT(state_ != BookState::live || epoch_ > disconnected_epoch_);
+  // What apply() compares the next frame with: no level behind the counted ones.
+  UPFEED_ASSERT(std::all_of(units_.begin() + unit_count_, units_.end(),
+                            [](const BookUnit& unit) { return unit == BookUnit{}; }));
+}
+
+void Book::mark_stale(BookFault cause) noexcept {
+  UPFEED_ASSERT(cause != BookFault::none);
+  if (state_ == BookState::never_seen || state_ == BookState::disconnected) return;
+  state_ = BookState::stale;
+  fault_ = cause;
+  check_invariants();
+}
+
+void Book::disconnect(std::uint32_t epoch) noexcept {
+  disconnected_epoch_ = std::max(disconnected_epoch_, epoch);
+  // Told late: the book already lives on a younger connection.
+  if (epoch < epoch_ || state_ == BookState::never_seen) return;
+  state_ = BookState::disconnected;
+  fault_ = BookFault::connection_lost;
+  check_invariants();
+}
+
+std::optional<std::int64_t> Book::age_ns(MonoTime now) const noexcept {
+  if (update_count_ == 0) return std::nullopt;
+  return now - received_mono_;
+}
+
+Level Book::ask_unchecked(std::size_t i) const noexcept {
+  UPFEED_ASSERT(i < ask_count_);
+  return {units_[i].ask_price,
+          has_wide_ ? wide_[i].ask_size : WideQuantity::from_raw(units_[i].ask_size.raw())};
+}
+
+Level Book::bid_unchecked(std::size_t i) const noexcept {
+  UPFEED_ASSERT(i < bid_count_);
+  return {units_[i].bid_price,
+          has_wide_ ? wide_[i].bid_size : WideQuantity::from_raw(units_[i].bid_size.raw())};
+}
+
+std::optional<Level> Book::ask(std::size_t i) const noexcept {
+  if (i >= ask_count()) return std::nullopt;
+  return ask_unchecked(i);
+}
+
+std::optional<Level> Book::bid(std::size_t i) const noexcept {
+  if (i >= bid_count()) return std::nullopt;
+  return bid_unchecked(i);
+}
+
+// clang-format off
+std::string_view to_string(BookState state) noexcept {
+  switch (state) {
+    case BookState::never_seen:   return "never_seen";
+    case BookState::live:         return "live";
+    case BookState::stale:        return "stale";
+    case BookState::disconnected: return "disconnected";
+  }
+  return {};
+}
+
+std::string_view to_string(BookFault fault) noexcept {
+  switch (fault) {
+    case BookFault::none:            return "none";
+    case BookFault::unsorted:        return "unsorted";
+    case BookFault::crossed:         return "crossed";
+    case BookFault::padding_inside:  return "padding_inside";
+    case BookFault::negative:        return "negative";
+    case BookFault::time_backwards:  return "time_backwards";
+    case BookFault::old_epoch:       return "old_epoch";
+    case BookFault::records_lost:    return "records_lost";
+    case BookFault::connection_lost: return "connection_lost";
+    case BookFault::silent:          return "silent";
+  }
+  return {};
+}
+// clang-format on
+
+}  // namespace upfeed

@@ -1,0 +1,99 @@
+#include "upfeed/events.hpp"
+
+namespace upfeed {
+
+// clang-format off
+std::string_view to_string(CandleUnit unit) noexcept {
+  switch (unit) {
+    case CandleUnit::s1:   return "1s";
+    case CandleUnit::m1:   return "1m";
+    case CandleUnit::m3:   return "3m";
+    case CandleUnit::m5:   return "5m";
+    case CandleUnit::m10:  return "10m";
+    case CandleUnit::m15:  return "15m";
+    case CandleUnit::m30:  return "30m";
+    case CandleUnit::m60:  return "60m";
+    case CandleUnit::m240: return "240m";
+  }
+  return {};
+}
+
+std::string_view to_string(EventKind kind) noexcept {
+  switch (kind) {
+    case EventKind::ticker:    return "ticker";
+    case EventKind::trade:     return "trade";
+    case EventKind::orderbook: return "orderbook";
+    case EventKind::candle:    return "candle";
+    case EventKind::status:    return "status";
+    case EventKind::loss:      return "loss";
+  }
+  return {};
+}
+
+std::string_view to_string(StreamType type) noexcept {
+  switch (type) {
+    case StreamType::absent:   return "";
+    case StreamType::snapshot: return "SNAPSHOT";
+    case StreamType::realtime: return "REALTIME";
+  }
+  return {};
+}
+
+std::string_view to_string(Side side) noexcept {
+  switch (side) {
+    case Side::absent: return "";
+    case Side::ask:    return "ASK";
+    case Side::bid:    return "BID";
+  }
+  return {};
+}
+
+std::string_view to_string(Change change) noexcept {
+  switch (change) {
+    case Change::absent: return "";
+    case Change::rise:   return "RISE";
+    case Change::even:   return "EVEN";
+    case Change::fall:   return "FALL";
+  }
+  return {};
+}
+
+std::string_view to_string(SessionState state) noexcept {
+  switch (state) {
+    case SessionState::idle:        return "idle";
+    case SessionState::connecting:  return "connecting";
+    case SessionState::live:        return "live";
+    case SessionState::backing_off: return "backing_off";
+    case SessionState::blocked:     return "blocked";
+    case SessionState::failed:      return "failed";
+    case SessionState::stopped:     return "stopped";
+  }
+  return {};
+}
+
+std::string_view to_string(StatusCause cause) noexcept {
+  switch (cause) {
+    case StatusCause::none:               return "none";
+    case StatusCause::requested:          return "requested";
+    case StatusCause::dns:                return "dns";
+    case StatusCause::connect:            return "connect";
+    case StatusCause::tls:                return "tls";
+    case StatusCause::http:               return "http";
+    case StatusCause::rate_limited:       return "rate_limited";
+    case StatusCause::unauthorized:       return "unauthorized";
+    case StatusCause::closed_by_peer:     return "closed_by_peer";
+    case StatusCause::protocol_violation: return "protocol_violation";
+    case StatusCause::io_error:           return "io_error";
+    case StatusCause::silent_peer:        return "silent_peer";
+    case StatusCause::bad_frames:         return "bad_frames";
+    case StatusCause::server_error:       return "server_error";
+    case StatusCause::first_data_missing: return "first_data_missing";
+    case StatusCause::data_arrived:       return "data_arrived";
+    case StatusCause::message_timeout:    return "message_timeout";
+    case StatusCause::end_of_capture:     return "end_of_capture";
+  }
+  return {};
+}
+// clang-format on
+
+}  // namespace upfeed

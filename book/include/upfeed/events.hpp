@@ -1,0 +1,411 @@
+#pragma once
+
+// What a callback receives. Every event is one trivially copyable record that was decoded straight
+// into its slot of the ring:
+//
+//   | EventHeader | fields of the kind | (order book only) units[unit_count] | (only if wide) sizes |
+//
+// An event keeps all the frame said: which keys were there (`has`), which were null (`is_null`),
+// dates and times as text. References given to a callback are valid until it returns; copy() of an
+// order book, or plain assignment of the other kinds, keeps one for longer.
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <string_view>
+#include <type_traits>
+
+#include "upfeed/assert.hpp"
+#include "upfeed/market.hpp"
+#include "upfeed/time.hpp"
+#include "upfeed/units.hpp"
+
+namespace upfeed {
+
+enum class EventKind : std::uint8_t { ticker, trade, orderbook, candle, status, loss };
+inline constexpr std::size_t kEventKindCount = 6;
+/// The kinds that carry market data, i.e. the streams that can be subscribed; the first values of
+/// EventKind.
+inline constexpr std::size_t kStreamCount = 4;
+
+/// SNAPSHOT or REALTIME as the frame says; absent where it says nothing.
+enum class StreamType : std::uint8_t { absent, snapshot, realtime };
+/// The side of the order that took liquidity: bid means a buyer took.
+enum class Side : std::uint8_t { absent, ask, bid };
+/// Against the previous closing price.
+enum class Change : std::uint8_t { absent, rise, even, fall };
+enum class CandleUnit : std::uint8_t { s1, m1, m3, m5, m10, m15, m30, m60, m240 };
+inline constexpr std::size_t kCandleUnitCount = 9;
+
+/// Text of the wire's own name: "1s", "1m" ... "240m".
+[[nodiscard]] std::string_view to_string(CandleUnit unit) noexcept;
+[[nodiscard]] std::string_view to_string(EventKind kind) noexcept;
+[[nodiscard]] std::string_view to_string(StreamType type) noexcept;
+[[nodiscard]] std::string_view to_string(Side side) noexcept;
+[[nodiscard]] std::string_view to_string(Change change) noexcept;
+
+/// Short text stored in place (dates, times, states). Longer text does not fit: the decoder refuses
+/// the frame rather than cut it.
+template <std::size_t kCapacity>
+class InlineText {
+ public:
+  [[nodiscard]] static constexpr std::size_t capacity() { return kCapacity; }
+  [[nodiscard]] std::string_view view() const noexcept { return {text_.data(), size_}; }
+  [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
+  /// false, and unchanged, when text is longer than the capacity.
+  bool assign(std::string_view text) noexcept {
+    if (text.size() > kCapacity) return false;
+    text_ = {};
+    std::memcpy(text_.data(), text.data(), text.size());
+    size_ = static_cast<std::uint8_t>(text.size());
+    return true;
+  }
+  friend bool operator==(const InlineText&, const InlineText&) = default;
+
+ private:
+  static_assert(kCapacity < 256);
+  std::array<char, kCapacity> text_{};
+  std::uint8_t size_ = 0;
+};
+
+/// Bits of EventHeader::flags.
+enum EventFlags : std::uint16_t {
+  /// Several frames came with one segment: kernel_time is that of the last one, an upper bound.
+  kKernelTimeShared = 1U << 0,
+  /// An order book whose wide sizes follow its units.
+  kWideSizes = 1U << 1,
+  /// The order book of this event failed its integrity check; see Book::fault().
+  kBookFault = 1U << 2,
+  /// Not from the exchange just now but from memory, for a subscriber that came late.
+  kFromMemory = 1U << 3,
+};
+
+/// The common part of every event.
+struct EventHeader {
+  std::uint32_t size_bytes = 0;  ///< of the whole record
+  EventKind kind = EventKind::status;
+  StreamType stream_type = StreamType::absent;
+  std::uint16_t flags = 0;          ///< EventFlags
+  MarketId market;                  ///< invalid for status events
+  std::uint32_t connection = 0;     ///< which connection of the Feed, from 0
+  std::uint32_t epoch = 0;          ///< that connection's life, counted from 1
+  std::uint32_t lost_before = 0;    ///< records lost on this connection since its previous record
+  std::uint64_t frame_sequence = 0; ///< number of the frame on its connection, from 1, never reset
+  MonoTime received_mono;           ///< user space had the bytes
+  MonoTime decoded_mono;            ///< the record was complete; 0 unless stage stamps are on
+  KernelTime kernel_time;           ///< the kernel had the bytes
+  MarketCode code;                  ///< the market in text; empty for status events
+  std::uint64_t present = 0;        ///< one bit per Field of the kind: the key was there
+  std::uint64_t null = 0;           ///< one bit per Field of the kind: it was null
+};
+
+namespace detail {
+template <class Event>
+struct FieldAccess {
+  [[nodiscard]] static bool has(const Event& event, typename Event::Field field) noexcept {
+    return (event.present >> static_cast<unsigned>(field) & 1U) != 0;
+  }
+  [[nodiscard]] static bool null(const Event& event, typename Event::Field field) noexcept {
+    return (event.null >> static_cast<unsigned>(field) & 1U) != 0;
+  }
+};
+}  // namespace detail
+
+/// Current state of a market; sent when it changes.
+/// source  docs.upbit.com/kr/reference/websocket-ticker (read 2026-11).
+struct TickerEvent : EventHeader {
+  static constexpr EventKind kKind = EventKind::ticker;
+  /// One per key of the frame, in the documented order.
+  enum class Field : std::uint8_t {
+    type, code, opening_price, high_price, low_price, trade_price, prev_closing_price,
+    acc_trade_price, change, change_price, signed_change_price, change_rate, signed_change_rate,
+    ask_bid, trade_volume, acc_trade_volume, trade_date, trade_time, trade_timestamp,
+    acc_ask_volume, acc_bid_volume, highest_52_week_price, highest_52_week_date,
+    lowest_52_week_price, lowest_52_week_date, market_state, is_trading_suspended, delisting_date,
+    market_warning, timestamp, acc_trade_price_24h, acc_trade_volume_24h, stream_type
+  };
+  /// The key was in the frame (it may have been null).
+  [[nodiscard]] bool has(Field field) const noexcept {
+    return detail::FieldAccess<TickerEvent>::has(*this, field);
+  }
+  /// The key was in the frame with the value null; the member then holds its default.
+  [[nodiscard]] bool is_null(Field field) const noexcept {
+    return detail::FieldAccess<TickerEvent>::null(*this, field);
+  }
+
+  Price opening_price;  ///< of the UTC day
+  Price high_price;
+  Price low_price;
+  Price trade_price;         ///< last price
+  Price prev_closing_price;  ///< of the previous UTC day
+  Price change_price;        ///< absolute difference to prev_closing_price
+  Price signed_change_price;
+  Price highest_52_week_price;
+  Price lowest_52_week_price;
+  WideQuantity trade_volume;      ///< size of the last trade, base currency
+  Decimal acc_trade_price;        ///< turnover since 00:00 UTC, quote currency
+  Decimal acc_trade_price_24h;    ///< turnover of 24 hours, quote currency
+  Decimal acc_trade_volume;       ///< since 00:00 UTC, base currency
+  Decimal acc_trade_volume_24h;   ///< of 24 hours, base currency
+  Decimal acc_ask_volume;         ///< since 00:00 UTC, base currency
+  Decimal acc_bid_volume;         ///< since 00:00 UTC, base currency
+  Decimal change_rate;            ///< fraction, not per cent
+  Decimal signed_change_rate;
+  ExchangeTime trade_timestamp;
+  ExchangeTime timestamp;
+  InlineText<15> trade_date;            ///< yyyyMMdd, UTC
+  InlineText<15> trade_time;            ///< HHmmss, UTC
+  InlineText<15> highest_52_week_date;  ///< yyyy-MM-dd
+  InlineText<15> lowest_52_week_date;   ///< yyyy-MM-dd
+  InlineText<15> delisting_date;        ///< yyyy-MM-dd; normally null
+  InlineText<15> market_state;          ///< PREVIEW, ACTIVE, DELISTED
+  InlineText<15> market_warning;        ///< NONE, CAUTION
+  Change change = Change::absent;
+  Side ask_bid = Side::absent;  ///< of the last trade
+  bool is_trading_suspended = false;
+};
+
+/// One trade; the snapshot is the last one.
+/// source  docs.upbit.com/kr/reference/websocket-trade (read 2026-11).
+struct TradeEvent : EventHeader {
+  static constexpr EventKind kKind = EventKind::trade;
+  enum class Field : std::uint8_t {
+    type, code, timestamp, trade_date, trade_time, trade_timestamp, trade_price, trade_volume,
+    ask_bid, prev_closing_price, change, change_price, sequential_id, best_ask_price,
+    best_ask_size, best_bid_price, best_bid_size, stream_type
+  };
+  [[nodiscard]] bool has(Field field) const noexcept {
+    return detail::FieldAccess<TradeEvent>::has(*this, field);
+  }
+  [[nodiscard]] bool is_null(Field field) const noexcept {
+    return detail::FieldAccess<TradeEvent>::null(*this, field);
+  }
+
+  Price trade_price;
+  WideQuantity trade_volume;  ///< base currency
+  Price prev_closing_price;
+  Price change_price;  ///< absolute difference to prev_closing_price
+  /// Unique per trade within its market, above 2^53; does not guarantee order.
+  std::uint64_t sequential_id = 0;
+  Price best_ask_price;  ///< at the moment of the trade; absent before 2024-11
+  Price best_bid_price;
+  WideQuantity best_ask_size;
+  WideQuantity best_bid_size;
+  ExchangeTime trade_timestamp;
+  ExchangeTime timestamp;
+  InlineText<15> trade_date;  ///< yyyy-MM-dd, UTC
+  InlineText<15> trade_time;  ///< HH:mm:ss, UTC
+  Side ask_bid = Side::absent;
+  Change change = Change::absent;
+};
+
+/// A candle in progress; the same candle time repeats and the last one wins.
+/// source  docs.upbit.com/kr/reference/websocket-candle (read 2026-11).
+struct CandleEvent : EventHeader {
+  static constexpr EventKind kKind = EventKind::candle;
+  enum class Field : std::uint8_t {
+    type, code, candle_date_time_utc, candle_date_time_kst, opening_price, high_price, low_price,
+    trade_price, candle_acc_trade_volume, candle_acc_trade_price, timestamp, stream_type
+  };
+  [[nodiscard]] bool has(Field field) const noexcept {
+    return detail::FieldAccess<CandleEvent>::has(*this, field);
+  }
+  [[nodiscard]] bool is_null(Field field) const noexcept {
+    return detail::FieldAccess<CandleEvent>::null(*this, field);
+  }
+
+  Price opening_price;
+  Price high_price;
+  Price low_price;
+  Price trade_price;                ///< close
+  Decimal candle_acc_trade_volume;  ///< base currency
+  Decimal candle_acc_trade_price;   ///< quote currency
+  ExchangeTime timestamp;           ///< of the last trade or update
+  InlineText<23> candle_date_time_utc;  ///< yyyy-MM-ddTHH:mm:ss
+  InlineText<23> candle_date_time_kst;
+  CandleUnit unit = CandleUnit::m1;
+};
+
+/// The i-th best ask beside the i-th best bid. A side that has run out is padded by the exchange
+/// with price 0 and size 0.
+struct BookUnit {
+  Price ask_price;
+  Price bid_price;
+  Quantity ask_size;
+  Quantity bid_size;
+  friend bool operator==(const BookUnit&, const BookUnit&) = default;
+};
+static_assert(sizeof(BookUnit) == 32, "four int64: what a level costs in the ring");
+
+/// Exact sizes of one unit where int64 does not hold them.
+struct WideUnitSizes {
+  WideQuantity ask_size;
+  WideQuantity bid_size;
+  friend bool operator==(const WideUnitSizes&, const WideUnitSizes&) = default;
+};
+
+/// Most units a frame can have.
+inline constexpr std::size_t kBookDepthMax = 30;
+
+/// The whole visible book of one market; there are no deltas.
+/// source  docs.upbit.com/kr/reference/websocket-orderbook (read 2026-11).
+struct OrderbookEvent : EventHeader {
+  static constexpr EventKind kKind = EventKind::orderbook;
+  enum class Field : std::uint8_t {
+    type, code, timestamp, total_ask_size, total_bid_size, orderbook_units, stream_type, level
+  };
+  [[nodiscard]] bool has(Field field) const noexcept {
+    return detail::FieldAccess<OrderbookEvent>::has(*this, field);
+  }
+  [[nodiscard]] bool is_null(Field field) const noexcept {
+    return detail::FieldAccess<OrderbookEvent>::null(*this, field);
+  }
+
+  ExchangeTime timestamp;
+  Decimal total_ask_size;  ///< over the side as the exchange has it
+  Decimal total_bid_size;
+  Decimal level;  ///< price grouping; 0 is none
+  std::uint8_t unit_count = 0;  ///< units in the frame, padding included
+  std::uint8_t ask_count = 0;   ///< units whose ask is not padding; they come first
+  std::uint8_t bid_count = 0;   ///< units whose bid is not padding; they come first
+
+  /// All units of the frame, best first, padding included.
+  [[nodiscard]] std::span<const BookUnit> units() const noexcept {
+    return {unit_array(), unit_count};
+  }
+  /// Exact sizes of all units; empty unless some size needs the wide form.
+  [[nodiscard]] std::span<const WideUnitSizes> wide_sizes() const noexcept {
+    if ((flags & kWideSizes) == 0) return {};
+    return {reinterpret_cast<const WideUnitSizes*>(unit_array() + unit_count), unit_count};
+  }
+  /// Exact size of unit i, whichever form holds it.
+  [[nodiscard]] WideQuantity ask_size(std::size_t i) const noexcept {
+    UPFEED_ASSERT(i < unit_count);
+    return (flags & kWideSizes) != 0 ? wide_sizes()[i].ask_size
+                                     : WideQuantity::from_raw(unit_array()[i].ask_size.raw());
+  }
+  [[nodiscard]] WideQuantity bid_size(std::size_t i) const noexcept {
+    UPFEED_ASSERT(i < unit_count);
+    return (flags & kWideSizes) != 0 ? wide_sizes()[i].bid_size
+                                     : WideQuantity::from_raw(unit_array()[i].bid_size.raw());
+  }
+
+  /// For whoever fills a slot: the place of the units, kBookDepthMax of them.
+  [[nodiscard]] BookUnit* unit_array() noexcept {
+    return reinterpret_cast<BookUnit*>(reinterpret_cast<std::byte*>(this) + sizeof(*this));
+  }
+  [[nodiscard]] const BookUnit* unit_array() const noexcept {
+    return reinterpret_cast<const BookUnit*>(reinterpret_cast<const std::byte*>(this) +
+                                             sizeof(*this));
+  }
+  /// The place of the wide sizes, right behind the units; unit_count must be set.
+  [[nodiscard]] WideUnitSizes* wide_array() noexcept {
+    return reinterpret_cast<WideUnitSizes*>(unit_array() + unit_count);
+  }
+  /// Bytes of a record with these counts.
+  [[nodiscard]] static constexpr std::size_t record_bytes(std::size_t units, bool wide) {
+    return sizeof(OrderbookEvent) + units * (sizeof(BookUnit) + (wide ? sizeof(WideUnitSizes) : 0));
+  }
+  /// Writes this book, cut to at most unit_count_max units, to `out`, which must have room for
+  /// record_bytes(min(unit_count, unit_count_max), wide) bytes and be aligned to 16.
+  OrderbookEvent* copy(std::size_t unit_count_max, std::byte* out) const noexcept {
+    const std::size_t kept = unit_count < unit_count_max ? unit_count : unit_count_max;
+    const bool wide = (flags & kWideSizes) != 0;
+    std::memcpy(out, static_cast<const void*>(this), sizeof(*this));
+    auto* copied = reinterpret_cast<OrderbookEvent*>(out);
+    copied->unit_count = static_cast<std::uint8_t>(kept);
+    if (copied->ask_count > kept) copied->ask_count = copied->unit_count;
+    if (copied->bid_count > kept) copied->bid_count = copied->unit_count;
+    copied->size_bytes = static_cast<std::uint32_t>(record_bytes(kept, wide));
+    std::memcpy(static_cast<void*>(copied->unit_array()), unit_array(), kept * sizeof(BookUnit));
+    if (wide) {
+      std::memcpy(static_cast<void*>(copied->wide_array()), unit_array() + unit_count,
+                  kept * sizeof(WideUnitSizes));
+    }
+    return copied;
+  }
+};
+static_assert(sizeof(OrderbookEvent) % alignof(WideUnitSizes) == 0,
+              "units and wide sizes follow the event without padding");
+
+/// States of a connection.
+enum class SessionState : std::uint8_t {
+  idle, connecting, live, backing_off, blocked, failed, stopped
+};
+[[nodiscard]] std::string_view to_string(SessionState state) noexcept;
+
+/// Why a connection changed its state, or what the exchange said.
+enum class StatusCause : std::uint8_t {
+  none,
+  requested,          ///< start, stop, or nothing wanted any more
+  dns,                ///< name did not resolve in time
+  connect,            ///< refused, unreachable or timed out
+  tls,                ///< handshake or certificate refused
+  http,               ///< upgrade answered with something else than 101
+  rate_limited,       ///< 429 or 418: nothing is dialled before the block ends
+  unauthorized,       ///< 401
+  closed_by_peer,     ///< FIN, RST or close frame
+  protocol_violation, ///< RFC 6455 broken; text names the rule
+  io_error,
+  silent_peer,        ///< no pong within the limit
+  bad_frames,         ///< too many undecodable frames in a row
+  server_error,       ///< an error frame; text has its name and message
+  first_data_missing, ///< subscribed codes that never sent a frame; text lists them
+  data_arrived,       ///< first frame of every wanted code of a request is here
+  message_timeout,    ///< a fragmented message did not end in time
+  end_of_capture,     ///< replay: the file has been read to its end
+};
+[[nodiscard]] std::string_view to_string(StatusCause cause) noexcept;
+
+/// Connection trouble and recovery, in order with the data of its connection.
+struct StatusEvent : EventHeader {
+  static constexpr EventKind kKind = EventKind::status;
+  SessionState state = SessionState::idle;
+  SessionState previous_state = SessionState::idle;
+  StatusCause cause = StatusCause::none;
+  std::int32_t http_status = 0;     ///< 0: none
+  std::int32_t system_errno = 0;    ///< 0: none
+  std::int64_t retry_in_ms = -1;    ///< until the next dial; -1: none planned
+  InlineText<250> text;             ///< one line for a person; never a secret
+};
+
+/// Records of one market and stream that found no room (dropped) or were replaced by a newer value
+/// before they could be handed over (conflated). Comes before the next record of that market.
+struct LossEvent : EventHeader {
+  static constexpr EventKind kKind = EventKind::loss;
+  EventKind lost_kind = EventKind::trade;
+  CandleUnit candle_unit = CandleUnit::m1;  ///< when lost_kind is candle
+  std::uint64_t dropped = 0;
+  std::uint64_t conflated = 0;
+  std::uint64_t refused = 0;  ///< frames of that market that could not be decoded exactly
+  std::uint64_t first_sequential_id = 0;  ///< of the dropped trades; 0: none
+  std::uint64_t last_sequential_id = 0;
+};
+
+static_assert(std::is_trivially_copyable_v<TickerEvent> && std::is_trivially_copyable_v<TradeEvent> &&
+              std::is_trivially_copyable_v<CandleEvent> &&
+              std::is_trivially_copyable_v<OrderbookEvent> &&
+              std::is_trivially_copyable_v<StatusEvent> && std::is_trivially_copyable_v<LossEvent>,
+              "events live in ring memory and are never destroyed");
+
+/// Bytes of the largest record: an order book of 30 units in wide form.
+inline constexpr std::size_t kEventBytesMax = OrderbookEvent::record_bytes(kBookDepthMax, true);
+static_assert(sizeof(TickerEvent) <= kEventBytesMax && sizeof(StatusEvent) <= kEventBytesMax);
+
+/// Calls visitor with the event behind header in its own type.
+template <class Visitor>
+decltype(auto) visit(const EventHeader& header, Visitor&& visitor) {
+  switch (header.kind) {
+    case EventKind::ticker: return visitor(static_cast<const TickerEvent&>(header));
+    case EventKind::trade: return visitor(static_cast<const TradeEvent&>(header));
+    case EventKind::orderbook: return visitor(static_cast<const OrderbookEvent&>(header));
+    case EventKind::candle: return visitor(static_cast<const CandleEvent&>(header));
+    case EventKind::loss: return visitor(static_cast<const LossEvent&>(header));
+    case EventKind::status: break;
+  }
+  return visitor(static_cast<const StatusEvent&>(header));
+}
+
+}  // namespace upfeed

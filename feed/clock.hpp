@@ -1,0 +1,16 @@
+#pragma once
+
+#include <time.h>
+
+#include "upfeed/time.hpp"
+
+namespace upfeed {
+
+/// Now, on the steady clock; no system call (vDSO).
+[[nodiscard]] inline MonoTime mono_now() noexcept {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return MonoTime{static_cast<std::int64_t>(now.tv_sec) * 1'000'000'000 + now.tv_nsec};
+}
+
+}  // namespace upfeed

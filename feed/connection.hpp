@@ -1,0 +1,85 @@
+#pragma once
+
+// One connection to the exchange on the I/O thread: its socket, its frame parser and its session.
+//
+//   TlsSocket::read --> WsParser::next --> Intake::accept --> Outlet --> ring
+//        ^                                    |
+//        |  request, ping, pong, close        v  first frames, errors, signs of life
+//        '------------------------------- Session (decides; does no I/O)
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "clock.hpp"
+#include "intake.hpp"
+#include "net/connector.hpp"
+#include "net/ws_frame_writer.hpp"
+#include "net/ws_parser.hpp"
+#include "session/session.hpp"
+#include "upfeed/config.hpp"
+
+namespace upfeed {
+
+/// threads  the I/O side only.
+class Connection {
+ public:
+  Connection(std::uint32_t number, const FeedConfig& config, DialBudget& budget,
+             net::Connector& connector, Intake& intake, Outlet& outlet, IntakeCounters& counters);
+
+  void want(WantedSet set) { session_.want(std::move(set), mono_now()); }
+  /// A dial of this connection has ended.
+  void on_dialled(net::DialResult result);
+  /// Bounded work: receives, runs due timers, sends. Returns how many messages were handled or
+  /// actions taken.
+  std::size_t step();
+  /// Says goodbye and closes; step() does nothing afterwards.
+  void stop();
+
+  // For the thread's sleep.
+  /// -1 while there is no socket.
+  [[nodiscard]] int fd() const noexcept { return socket_ != nullptr ? socket_->fd() : -1; }
+  [[nodiscard]] bool wants_write() const noexcept {
+    return socket_ != nullptr && socket_->wants_write();
+  }
+  [[nodiscard]] bool has_buffered() const noexcept {
+    return socket_ != nullptr && socket_->has_buffered();
+  }
+  [[nodiscard]] bool dialling() const noexcept { return dialling_; }
+  [[nodiscard]] MonoTime deadline() const noexcept { return session_.deadline(); }
+  [[nodiscard]] const Session& session() const noexcept { return session_; }
+
+ private:
+  static constexpr int kReadsPerStep = 16;
+
+  std::size_t receive();
+  std::size_t parse(const net::ReadResult& read, MonoTime now);
+  void handle(const net::WsMessage& message, const FrameMeta& meta);
+  void on_data(std::span<const char> payload, const FrameMeta& meta);
+  void on_close(const net::WsMessage& message);
+  void watch_fragments();
+  std::size_t act();
+  void dial(std::uint32_t epoch);
+  void close(const SessionAction& action);
+  void report(const SessionAction& action);
+  bool send(net::WsOpcode opcode, std::span<const char> payload);
+  void lost(StatusCause cause, int system_errno, std::string_view text);
+
+  const std::uint32_t number_;
+  const FeedConfig& config_;
+  net::Connector& connector_;
+  Intake& intake_;
+  Outlet& outlet_;
+  IntakeCounters& counters_;
+  Session session_;
+  net::WsParser parser_;
+  std::unique_ptr<net::TlsSocket> socket_;
+  std::vector<char> outgoing_;
+  SessionAction action_;
+  std::uint64_t frame_sequence_ = 0;
+  std::uint64_t receive_calls_before_ = 0;  // of sockets that are gone
+  std::uint64_t message_open_since_ = 0;    // data_message_count() + 1 while a message is open
+  bool dialling_ = false;
+};
+
+}  // namespace upfeed

@@ -1,0 +1,129 @@
+#include "upfeed/feed.hpp"
+
+#include <stdexcept>
+
+#include "feed_core.hpp"
+
+namespace upfeed {
+
+namespace detail {
+
+void begin_poll(FeedCore& core) noexcept {
+  core.begin_poll();
+}
+Dispatched next_event(FeedCore& core) noexcept {
+  return core.next();
+}
+void finish_event(FeedCore& core) noexcept {
+  core.finish();
+}
+void end_poll(FeedCore& core) noexcept {
+  core.end_poll();
+}
+
+}  // namespace detail
+
+namespace {
+
+struct NoHandler {};
+
+std::size_t poll_without_handler(detail::FeedCore& core, void*, std::size_t limit) {
+  NoHandler none;
+  return detail::poll_with(core, none, limit);
+}
+
+Result<std::shared_ptr<detail::FeedCore>> make_core(const FeedConfig& config,
+                                                    std::unique_ptr<CaptureReader> capture) {
+  std::string problems;
+  for (const Error& error : config.validate()) {
+    problems += (problems.empty() ? "" : "; ") + error.message;
+  }
+  if (!problems.empty()) return Error{Errc::bad_config, problems};
+  try {
+    return std::make_shared<detail::FeedCore>(config, std::move(capture));
+  } catch (const std::exception& error) {
+    return Error{Errc::system, std::string("cannot set up the feed: ") + error.what()};
+  }
+}
+
+}  // namespace
+
+Feed::Feed(std::shared_ptr<detail::FeedCore> core) : core_(std::move(core)) {}
+Feed::Feed(Feed&&) noexcept = default;
+
+Feed& Feed::operator=(Feed&& other) noexcept {
+  if (this != &other) {
+    if (core_ != nullptr) static_cast<void>(core_->stop());
+    core_ = std::move(other.core_);
+  }
+  return *this;
+}
+
+Feed::~Feed() {
+  if (core_ != nullptr) static_cast<void>(core_->stop());
+}
+
+Result<Feed> Feed::create(const FeedConfig& config) {
+  auto core = make_core(config, nullptr);
+  if (!core) return core.error();
+  return Feed(std::move(*core));
+}
+
+Result<Feed> Feed::replay(const std::string& capture_path, const FeedConfig& config) {
+  auto reader = CaptureReader::open(capture_path);
+  if (!reader) return reader.error();
+  auto core = make_core(config, std::make_unique<CaptureReader>(std::move(*reader)));
+  if (!core) return core.error();
+  return Feed(std::move(*core));
+}
+
+Client Feed::client(std::string name) {
+  return Client(core_, std::move(name));
+}
+
+Status Feed::start() {
+  return start_with(&poll_without_handler, nullptr);
+}
+Status Feed::start_with(detail::PollFunction function, void* handler) {
+  return core_->start(function, handler);
+}
+Status Feed::stop() {
+  return core_->stop();
+}
+bool Feed::running() const noexcept {
+  return core_->running();
+}
+
+std::size_t Feed::step_io() {
+  return core_->running() ? 0 : core_->step_io();
+}
+std::size_t Feed::poll(std::size_t limit) {
+  return core_->running() ? 0 : poll_without_handler(*core_, nullptr, limit);
+}
+
+FeedMetrics Feed::metrics() const {
+  return core_->metrics();
+}
+
+std::string_view Feed::market_code(MarketId id) const noexcept {
+  const MarketTable& markets = core_->markets();
+  return id.value < markets.count() ? markets.code(id).view() : std::string_view{};
+}
+
+bool Feed::finished() const noexcept {
+  return core_->dispatcher().capture_ended();
+}
+
+Feed& default_feed() {
+  static Feed feed = [] {
+    auto created = Feed::create();
+    if (!created) throw std::runtime_error(created.error().message);
+    if (auto started = created->start(); !started) {
+      throw std::runtime_error(started.error().message);
+    }
+    return std::move(*created);
+  }();
+  return feed;
+}
+
+}  // namespace upfeed

@@ -1,0 +1,155 @@
+#pragma once
+
+// A Client is a program part's view of the feed: it subscribes with a callback and is handed events
+// on the dispatcher's thread. Destroying it drops what nobody else wants.
+//
+//   call                      from                      blocks
+//   subscribe_*, on_*         any thread, callbacks     no
+//   unsubscribe, ~Client      any thread                until a callback in progress has returned
+//                             a callback                no; takes effect when the callback returns
+//   snapshot_*                any thread but callbacks  until all came or the timeout
+//
+// After unsubscribe or ~Client has returned on another thread, none of its callbacks runs or will
+// run, and the callables are destroyed.
+
+#include <chrono>
+#include <initializer_list>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "upfeed/book.hpp"
+#include "upfeed/errc.hpp"
+#include "upfeed/events.hpp"
+#include "upfeed/inplace_function.hpp"
+#include "upfeed/stream.hpp"
+
+namespace upfeed {
+
+namespace detail {
+class FeedCore;
+struct Subscription;
+}  // namespace detail
+
+/// Callables are stored in place, up to 64 bytes. References are valid until the callable returns.
+/// One that throws is caught, counted (FeedMetrics::callback_errors) and stays subscribed.
+using TickerCallback = InplaceFunction<void(const TickerEvent&)>;
+using TradeCallback = InplaceFunction<void(const TradeEvent&)>;
+/// The event cut to the units asked for, and the book after it was applied.
+using OrderbookCallback = InplaceFunction<void(const OrderbookEvent&, const Book&)>;
+using CandleCallback = InplaceFunction<void(const CandleEvent&)>;
+using StatusCallback = InplaceFunction<void(const StatusEvent&)>;
+using LossCallback = InplaceFunction<void(const LossEvent&)>;
+
+struct SubscribeOptions {
+  StreamMode mode = StreamMode::both;
+};
+
+struct OrderbookOptions {
+  StreamMode mode = StreamMode::both;
+  /// 1, 5, 15 or 30 units.
+  unsigned units = 30;
+  /// Price grouping as decimal text, e.g. "10000"; KRW markets only. "0": none.
+  std::string_view level = "0";
+};
+
+/// Names one subscription of one client; ids are never reused.
+struct SubscriptionId {
+  std::uint64_t value = 0;
+  friend bool operator==(SubscriptionId, SubscriptionId) = default;
+};
+
+/// One row of Client::list_subscriptions().
+struct SubscriptionInfo {
+  SubscriptionId id;
+  EventKind kind = EventKind::ticker;
+  CandleUnit candle_unit = CandleUnit::m1;  ///< when kind is candle
+  unsigned units = 0;                       ///< when kind is orderbook
+  StreamMode mode = StreamMode::both;
+  std::vector<std::string> codes;
+};
+
+/// Market codes in any of the usual containers; the text is copied during the call.
+class CodeList {
+ public:
+  CodeList(std::initializer_list<std::string_view> codes) : codes_(codes) {}
+  CodeList(std::string_view code) : codes_{code} {}
+  CodeList(const char* code) : codes_{code} {}
+  CodeList(const std::vector<std::string>& codes) : codes_(codes.begin(), codes.end()) {}
+  CodeList(std::span<const std::string_view> codes) : codes_(codes.begin(), codes.end()) {}
+  [[nodiscard]] std::span<const std::string_view> view() const noexcept { return codes_; }
+
+ private:
+  std::vector<std::string_view> codes_;
+};
+
+/// Move-only; made by Feed::client(). May outlive its Feed: calls then answer Errc::stopped.
+class Client {
+ public:
+  Client(Client&&) noexcept;
+  Client& operator=(Client&&) noexcept;
+  ~Client();
+
+  [[nodiscard]] const std::string& name() const noexcept;
+
+  /// Subscribe codes with a callback. An empty callback only makes the stream flow, for those who
+  /// read it through Feed::poll(handler).
+  /// errors  empty_list, bad_code, bad_unit, bad_level, too_many_markets, stopped. On an error
+  ///         nothing is subscribed.
+  Result<SubscriptionId> subscribe_ticker(const CodeList& codes, TickerCallback callback = {},
+                                          SubscribeOptions options = {});
+  Result<SubscriptionId> subscribe_trade(const CodeList& codes, TradeCallback callback = {},
+                                         SubscribeOptions options = {});
+  Result<SubscriptionId> subscribe_orderbook(const CodeList& codes, OrderbookCallback callback = {},
+                                             OrderbookOptions options = {});
+  Result<SubscriptionId> subscribe_candle(CandleUnit unit, const CodeList& codes,
+                                          CandleCallback callback = {},
+                                          SubscribeOptions options = {});
+  /// Connection trouble and recovery, in order with the data.
+  Result<SubscriptionId> on_status(StatusCallback callback);
+  /// What was lost, in order with the data, for all markets of the feed.
+  Result<SubscriptionId> on_loss(LossCallback callback);
+
+  /// An order book that other threads can read at any time: SharedBook::read(). The subscription
+  /// lives as long as this client; the memory as long as the pointer.
+  Result<std::shared_ptr<const SharedBook>> share_book(std::string_view code,
+                                                       OrderbookOptions options = {});
+
+  /// Ends one subscription; unknown ids are ignored.
+  void unsubscribe(SubscriptionId id);
+  void unsubscribe_all();
+  [[nodiscard]] std::vector<SubscriptionInfo> list_subscriptions() const;
+
+  /// The present value of each code, each once, in the order given: from memory where the stream is
+  /// live, asked from the exchange otherwise. errors  as subscribe_*; timeout (message names the
+  /// missing codes), called_from_callback,
+  ///         not_running.
+  Result<std::vector<TickerEvent>> snapshot_ticker(const CodeList& codes,
+                                                   std::chrono::milliseconds timeout);
+  Result<std::vector<TradeEvent>> snapshot_trade(const CodeList& codes,
+                                                 std::chrono::milliseconds timeout);
+  Result<std::vector<Book>> snapshot_orderbook(const CodeList& codes,
+                                               std::chrono::milliseconds timeout,
+                                               OrderbookOptions options = {});
+
+ private:
+  friend class Feed;
+  Client(std::shared_ptr<detail::FeedCore> core, std::string name);
+
+  template <class Value, class MakeCallback>
+  Result<std::vector<Value>> snapshot(std::shared_ptr<detail::Subscription> subscription,
+                                      const CodeList& codes, std::chrono::milliseconds timeout,
+                                      MakeCallback make_callback);
+  Result<SubscriptionId> add(std::shared_ptr<detail::Subscription> subscription,
+                             const CodeList& codes);
+  Result<SubscriptionId> add_checked(std::shared_ptr<detail::Subscription> subscription);
+
+  std::shared_ptr<detail::FeedCore> core_;
+  std::string name_;
+  // Guarded by the core's client mutex: a client may be used from several threads.
+  std::vector<std::shared_ptr<detail::Subscription>> subscriptions_;
+};
+
+}  // namespace upfeed

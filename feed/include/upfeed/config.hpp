@@ -1,0 +1,91 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "upfeed/errc.hpp"
+#include "upfeed/stream.hpp"
+
+namespace upfeed {
+
+/// What a thread of the feed does when it finds no work.
+enum class WaitPolicy : std::uint8_t {
+  spin,   ///< looks again at once; lowest latency, a whole core
+  yield,  ///< gives the core to others between looks
+  park    ///< sleeps until woken by the kernel or another thread; for a shared machine
+};
+
+/// When the first change of a quiet subscription set goes out. Later ones always keep 200 ms
+/// distance and the exchange's limits, and what arrives meanwhile is merged into one request.
+enum class Batching : std::uint8_t {
+  aggressive,  ///< at once
+  balanced     ///< after 100 ms of collecting
+};
+
+/// Where the exchange is. TLS with full verification, always.
+struct Endpoint {
+  std::string host = "api.upbit.com";
+  std::uint16_t port = 443;
+  std::string path = "/websocket/v1";
+  /// PEM file with the certificate authorities to trust instead of the system's; for tests and the
+  /// simulator. There is no switch that turns verification off.
+  std::string ca_file;
+};
+
+/// Everything a Feed can be told. An aggregate with a default for every field:
+///   Feed::create({.endpoint = {.host = "localhost", .port = 8443, .ca_file = "ca.pem"}})
+struct FeedConfig {
+  Endpoint endpoint;
+  /// The format asked from the exchange; whatever arrives, all four are understood.
+  WireFormat format = WireFormat::default_;
+  Batching batching = Batching::aggressive;
+
+  /// Bytes of the ring between the I/O thread and the dispatcher; a power of two from 64 KiB. It is
+  /// mapped twice, so it shows twice in the resident size.
+  std::size_t ring_bytes = std::size_t{8} << 20;
+  /// Most different market codes over the feed's life, 1 to 65,536.
+  std::uint32_t market_capacity = 4096;
+
+  WaitPolicy io_wait = WaitPolicy::park;
+  WaitPolicy dispatcher_wait = WaitPolicy::park;
+  /// Core to pin the thread to; -1: not pinned. A pin that fails makes start() fail.
+  int io_cpu = -1;
+  int dispatcher_cpu = -1;
+
+  /// Client pings; the exchange drops a socket that was quiet for 60 s. 1 s to 20 s.
+  std::chrono::milliseconds ping_interval{15'000};
+  /// Without any sign of life this long after a ping the peer is dead.
+  std::chrono::milliseconds pong_timeout{5'000};
+  /// A wanted code without a first frame this long after its request is reported.
+  std::chrono::milliseconds first_data_timeout{5'000};
+  std::chrono::milliseconds dns_timeout{3'000};
+  std::chrono::milliseconds connect_timeout{2'000};  ///< for each address of the host
+  std::chrono::milliseconds tls_timeout{5'000};
+  std::chrono::milliseconds http_timeout{5'000};
+  /// A connection that lived this long counts as stable: after its loss the first dial is at once.
+  std::chrono::milliseconds stable_period{10'000};
+  std::chrono::milliseconds backoff_base{100};
+  std::chrono::milliseconds backoff_cap{30'000};
+  /// Dials without success after which the session fails for good; 0: never gives up.
+  std::uint32_t reconnect_attempts_max = 0;
+  std::uint32_t dials_per_second = 5;    ///< budget of the endpoint
+  std::uint32_t dials_per_minute = 100;  ///< budget of the endpoint
+
+  std::size_t message_bytes_max = std::size_t{1} << 20;  ///< larger messages end the connection
+  std::uint32_t bad_frames_max = 32;       ///< undecodable frames in a row that end the connection
+  std::size_t pending_markets_max = 4096;  ///< (market, stream) values kept while the ring is full
+
+  /// Seeds the jitter of the back-off; 0: from the system.
+  std::uint64_t seed = 0;
+  /// Optional; called from cold paths only, on the I/O thread, one line each, never a secret.
+  void (*log)(void* context, std::string_view line) = nullptr;
+  void* log_context = nullptr;
+
+  /// Every bad field at once, each with its value and what is allowed; empty when all is well.
+  [[nodiscard]] std::vector<Error> validate() const;
+};
+
+}  // namespace upfeed

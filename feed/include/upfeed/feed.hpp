@@ -1,0 +1,144 @@
+#pragma once
+
+// The feed: one connection to the exchange, the threads that run it, and the clients it serves.
+//
+//   connector thread     DNS, TCP, TLS, HTTP upgrade (cold)
+//   I/O thread           receive -> TLS -> frame -> decode into a ring slot
+//   dispatcher thread    ring slot -> book -> callbacks
+//
+// start() owns these threads; an embedder may instead call step_io() and poll() from one loop of
+// its own. Several feeds may live in one process; there is no global state.
+
+#include <concepts>
+#include <memory>
+#include <string>
+
+#include "upfeed/book.hpp"
+#include "upfeed/client.hpp"
+#include "upfeed/config.hpp"
+#include "upfeed/errc.hpp"
+#include "upfeed/events.hpp"
+#include "upfeed/metrics.hpp"
+
+namespace upfeed {
+
+namespace detail {
+
+/// What a poll hands to a templated handler: the next event with the book it changed.
+struct Dispatched {
+  const EventHeader* event = nullptr;  ///< nullptr: nothing more
+  const Book* book = nullptr;          ///< set for order books that somebody subscribed
+};
+
+// The dispatcher's steps, compiled in the library; Feed::poll(handler) runs them inline.
+void begin_poll(FeedCore& core) noexcept;
+[[nodiscard]] Dispatched next_event(FeedCore& core) noexcept;
+void finish_event(FeedCore& core) noexcept;
+void end_poll(FeedCore& core) noexcept;
+
+/// Calls handler(event) or, for an order book, handler(event, book), where it can take it.
+template <class Handler>
+void hand_over(const Dispatched& dispatched, Handler& handler) {
+  visit(*dispatched.event, [&](const auto& event) {
+    using Event = std::decay_t<decltype(event)>;
+    if constexpr (std::invocable<Handler&, const Event&, const Book&>) {
+      if (dispatched.book != nullptr) handler(event, *dispatched.book);
+    } else if constexpr (std::invocable<Handler&, const Event&>) {
+      handler(event);
+    }
+  });
+}
+
+/// Dispatches up to limit events to handler and then to the clients' callbacks.
+template <class Handler>
+std::size_t poll_with(FeedCore& core, Handler& handler, std::size_t limit) {
+  std::size_t count = 0;
+  begin_poll(core);
+  for (; count < limit; ++count) {
+    const Dispatched dispatched = next_event(core);
+    if (dispatched.event == nullptr) break;
+    hand_over(dispatched, handler);
+    finish_event(core);
+  }
+  end_poll(core);
+  return count;
+}
+
+using PollFunction = std::size_t (*)(FeedCore&, void* handler, std::size_t limit);
+
+}  // namespace detail
+
+/// Move-only. Destroying it stops it.
+class Feed {
+ public:
+  /// A feed from the exchange at config.endpoint. Nothing is dialled before start() (or the first
+  /// step_io()) and a subscription.
+  /// errors  bad_config (every bad field in one message), system.
+  [[nodiscard]] static Result<Feed> create(const FeedConfig& config = {});
+
+  /// A feed from a captured file instead of the exchange, through the same decode -> ring -> book
+  /// -> callback path, as fast as the callbacks take it; nothing is ever conflated or dropped.
+  /// Connection settings of config are not used. The end of the file is a StatusEvent with state
+  /// stopped. See upfeed/capture.hpp for the files it reads.
+  /// errors  bad_config, no_such_file, bad_capture, system.
+  [[nodiscard]] static Result<Feed> replay(const std::string& capture_path,
+                                           const FeedConfig& config = {});
+
+  Feed(Feed&&) noexcept;
+  Feed& operator=(Feed&&) noexcept;
+  /// stop().
+  ~Feed();
+
+  /// A new client; the name is for people.
+  [[nodiscard]] Client client(std::string name);
+
+  /// Starts the feed's own threads. errors: already_running, stopped, system (a thread or a pin
+  /// that failed; nothing runs then).
+  Status start();
+  /// start(), with handler taking every event on the dispatcher's thread before the clients'
+  /// callbacks: handler(const TradeEvent&), handler(const OrderbookEvent&, const Book&) and so on
+  /// for the kinds it can take. It is called directly, without an indirection per event, must not
+  /// throw, and must outlive stop().
+  template <class Handler>
+  requires(!std::is_function_v<Handler>) Status start(Handler& handler) {
+    return start_with(
+        [](detail::FeedCore& core, void* context, std::size_t limit) {
+          return detail::poll_with(core, *static_cast<Handler*>(context), limit);
+        },
+        &handler);
+  }
+  /// Ends the connection and the threads within 1 s, whatever hangs but a callback. What was
+  /// received is dispatched first. Idempotent. errors: called_from_callback.
+  Status stop();
+  [[nodiscard]] bool running() const noexcept;
+
+  /// For embedders, instead of start(): bounded work of the I/O side; returns a count, 0 when idle.
+  /// threads  one thread at a time; may be the same as poll()'s.
+  std::size_t step_io();
+  /// For embedders: dispatches up to limit events; returns how many.
+  std::size_t poll(std::size_t limit = kPollLimit);
+  template <class Handler>
+  requires(!std::integral<std::decay_t<Handler>>) std::size_t
+      poll(Handler&& handler, std::size_t limit = kPollLimit) {
+    return detail::poll_with(*core_, handler, limit);
+  }
+  static constexpr std::size_t kPollLimit = 256;
+
+  /// All counters; any thread.
+  [[nodiscard]] FeedMetrics metrics() const;
+  /// The code of a market id of this feed's events; any thread.
+  [[nodiscard]] std::string_view market_code(MarketId id) const noexcept;
+  /// Replay only: the whole capture has been read and dispatched. Any thread.
+  [[nodiscard]] bool finished() const noexcept;
+
+ private:
+  explicit Feed(std::shared_ptr<detail::FeedCore> core);
+  Status start_with(detail::PollFunction function, void* handler);
+  std::shared_ptr<detail::FeedCore> core_;
+};
+
+/// One started feed of the real exchange with default settings, made at first use and living to the
+/// end of the program; for scripts. Throws std::runtime_error when it cannot be made.
+Feed& default_feed();
+
+}  // namespace upfeed

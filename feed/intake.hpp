@@ -1,0 +1,64 @@
+#pragma once
+
+// Where every frame source meets the pipeline: one message in, one record out, everything counted.
+//
+//   live connection, capture, test script --payload--> Intake: decode into a claimed slot -> Outlet
+
+#include <algorithm>
+#include <span>
+
+#include "counters.hpp"
+#include "decode/decode.hpp"
+#include "outlet.hpp"
+
+namespace upfeed {
+
+/// threads  the I/O side only.
+class Intake {
+ public:
+  Intake(MarketTable& markets, UnknownMarkets policy, std::size_t frame_bytes_max, Outlet& outlet,
+         IntakeCounters& counters)
+      : markets_(markets),
+        decoder_(markets, policy, frame_bytes_max),
+        outlet_(outlet),
+        counters_(counters) {}
+
+  /// One whole message; see Decoder::decode. observer(event) sees an accepted event before the
+  /// dispatcher can.
+  template <class Observer>
+  Decoded accept(std::span<const char> payload, const FrameMeta& meta,
+                 Observer&& observer) noexcept {
+    counters_.frames.add();
+    counters_.bytes.add(payload.size());
+    const std::span<std::byte> slot = outlet_.claim();
+    const Decoded decoded = decoder_.decode(payload, meta, slot);
+    if (decoded.is_event()) {
+      auto& event = *std::launder(reinterpret_cast<EventHeader*>(slot.data()));
+      counters_.streams[static_cast<std::size_t>(event.kind)].received.add();
+      observer(event);
+      outlet_.commit(event);
+    } else if (!decoded.ok()) {
+      refuse(decoded, meta);
+    }
+    return decoded;
+  }
+
+ private:
+  void refuse(const Decoded& decoded, const FrameMeta& meta) noexcept {
+    const std::size_t stream =
+        decoded.has_kind ? static_cast<std::size_t>(decoded.kind) : kUnknownStream;
+    counters_.streams[stream].received.add();
+    counters_.streams[stream].refused.add();
+    counters_.refused_by_cause[static_cast<std::size_t>(decoded.errc)].add();
+    if (!decoded.has_kind || !decoded.market.valid()) return;
+    outlet_.charge_refused(decoded.kind, CandleUnit::m1, decoded.market,
+                           markets_.code(decoded.market), meta.connection, meta.epoch);
+  }
+
+  MarketTable& markets_;
+  Decoder decoder_;
+  Outlet& outlet_;
+  IntakeCounters& counters_;
+};
+
+}  // namespace upfeed

@@ -1,0 +1,129 @@
+#pragma once
+
+// The I/O side's end of the ring, and what happens while the ring has no room.
+//
+//   claim --decode--> commit --> ring                               there is room
+//                            --> pending: newest value per stream    order book, ticker, candle
+//                            --> pending: the loss alone             trade
+//
+// The I/O thread never waits for the dispatcher. While anything is pending, everything goes through
+// the pending table, so nothing overtakes; it empties oldest first, each market's loss record
+// before its newest value, as soon as the ring has room, whether or not another frame arrives.
+//
+//   order_  [ key 7 | status 0 | (moved) | key 3 ]    first in, first out
+//   slots_  key -> newest record and what was lost of that key
+//
+// Invariants: a pending value is in order_ exactly once; a value that a newer one replaces after a
+// status record came between moves behind it, so data never overtakes the status of its epoch.
+// All memory is reserved at construction; pages of it are touched when first needed.
+// A key keeps its slot for the outlet's life; when all are taken, further keys lose their records
+// like trades do, and say so.
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "counters.hpp"
+#include "stream_slot.hpp"
+#include "upfeed/events.hpp"
+#include "upfeed/spsc_ring.hpp"
+
+namespace upfeed {
+
+/// What of one stream of one market did not come through.
+struct LossTally {
+  std::uint64_t dropped = 0;
+  std::uint64_t conflated = 0;
+  std::uint64_t refused = 0;
+  std::uint64_t first_sequential_id = 0;
+  std::uint64_t last_sequential_id = 0;
+  [[nodiscard]] bool any() const { return (dropped | conflated | refused) != 0; }
+};
+
+/// threads  the I/O side only.
+class Outlet {
+ public:
+  /// pending_max  (market, stream) values that can wait at a time.
+  Outlet(SpscRing& ring, IntakeCounters& counters, std::size_t pending_max);
+
+  /// Room for one record of up to kEventBytesMax bytes, aligned to 16; valid until commit() or the
+  /// next claim(). An unused claim costs nothing.
+  [[nodiscard]] std::span<std::byte> claim() noexcept;
+  /// Hands on the event written into the claimed room.
+  void commit(EventHeader& event) noexcept;
+  /// Writes a status record in order with the events; never lost.
+  void status(const StatusEvent& event) noexcept;
+  /// A frame of this market was refused: its readers must know.
+  void charge_refused(EventKind kind, CandleUnit unit, MarketId market, const MarketCode& code,
+                      std::uint32_t connection, std::uint32_t epoch) noexcept;
+
+  /// Moves pending records into the ring as far as there is room; returns how many.
+  std::size_t flush() noexcept;
+  [[nodiscard]] bool pending() const noexcept { return order_head_ != order_tail_; }
+  /// The next commit goes straight into the ring; what a lossless source asks before it reads on.
+  [[nodiscard]] bool has_room() noexcept;
+  /// Gives up what is pending, counted as dropped; when the reader is gone for good.
+  void abandon() noexcept;
+  /// Records put into the ring so far; a change means the dispatcher has work.
+  [[nodiscard]] std::uint64_t published() const noexcept { return published_; }
+
+ private:
+  static constexpr std::uint32_t kNoSlot = UINT32_MAX;
+  static constexpr std::uint32_t kMoved = UINT32_MAX;
+  static constexpr std::uint32_t kStatusBit = 1U << 31;
+  static constexpr std::uint32_t kStatusPendingMax = 256;
+
+  struct Key {
+    std::uint64_t stream_and_market = 0;
+    Decimal level;
+    friend bool operator==(const Key&, const Key&) = default;
+  };
+  struct Slot {
+    Key key;
+    LossTally tally;
+    EventHeader header;  // of the newest loss: market, connection, epoch
+    CandleUnit unit = CandleUnit::m1;
+    bool used = false;
+    bool has_record = false;
+    bool queued = false;
+    std::uint64_t position = 0;  // in order_, while queued
+  };
+
+  static Key key_of(const EventHeader& event) noexcept;
+  Slot* slot_for(const Key& key) noexcept;
+  std::byte* record_of(const Slot& slot) noexcept;
+  void keep(EventHeader& event) noexcept;
+  void lose(const EventHeader& event) noexcept;
+  void enqueue(Slot& slot) noexcept;
+  void push_order(std::uint32_t entry) noexcept;
+  bool flush_slot(Slot& slot) noexcept;
+  bool publish_loss(Slot& slot) noexcept;
+  bool publish_copy(const EventHeader& event) noexcept;
+  void publish(EventHeader& event) noexcept;
+
+  SpscRing& ring_;
+  IntakeCounters& counters_;
+  std::size_t slot_mask_;
+  std::vector<Slot> slots_;  // open addressing by key
+  std::size_t slots_used_ = 0;
+  std::size_t slots_max_;
+  struct FreeDeleter {
+    void operator()(std::byte* memory) const noexcept;
+  };
+  std::unique_ptr<std::byte[], FreeDeleter> records_;  // one of kEventBytesMax per slot
+  std::vector<StatusEvent> statuses_;                  // ring of kStatusPendingMax
+  std::uint32_t status_head_ = 0;
+  std::uint32_t status_tail_ = 0;
+  std::uint64_t last_status_position_ = 0;
+  std::vector<std::uint32_t> order_;
+  std::uint64_t order_head_ = 1;
+  std::uint64_t order_tail_ = 1;
+  alignas(16) std::byte scratch_[kEventBytesMax];
+  bool claimed_in_ring_ = false;
+  std::uint32_t lost_before_ = 0;
+  std::uint64_t published_ = 0;
+};
+
+}  // namespace upfeed

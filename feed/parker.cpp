@@ -1,0 +1,44 @@
+#include "parker.hpp"
+
+#include <pthread.h>
+#include <sched.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <system_error>
+
+namespace upfeed::detail {
+
+Parker::Parker() : event_fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  if (event_fd_.get() < 0) throw std::system_error(errno, std::generic_category(), "eventfd");
+}
+
+void Parker::wait(int fd, short events, int timeout_ms) noexcept {
+  pollfd descriptors[2] = {{event_fd_.get(), POLLIN, 0}, {fd, events, 0}};
+  ::poll(descriptors, fd < 0 ? 1 : 2, timeout_ms);
+  cancel();
+  if ((descriptors[0].revents & POLLIN) != 0) {
+    std::uint64_t count = 0;
+    // Non-blocking: at worst there is nothing to take.
+    [[maybe_unused]] const ssize_t taken = ::read(event_fd_.get(), &count, sizeof count);
+  }
+}
+
+void Parker::signal() noexcept {
+  const std::uint64_t one = 1;
+  // Fails only when the counter is full, and then the sleeper wakes all the same.
+  [[maybe_unused]] const ssize_t written = ::write(event_fd_.get(), &one, sizeof one);
+}
+
+int set_up_thread(const char* name, int cpu) noexcept {
+  ::pthread_setname_np(::pthread_self(), name);
+  if (cpu < 0) return 0;
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (cpu >= CPU_SETSIZE) return EINVAL;
+  CPU_SET(static_cast<unsigned>(cpu), &set);
+  return ::pthread_setaffinity_np(::pthread_self(), sizeof set, &set);
+}
+
+}  // namespace upfeed::detail

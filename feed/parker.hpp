@@ -1,0 +1,54 @@
+#pragma once
+
+// How a thread of the feed sleeps and is woken, and how it is named and pinned.
+//
+//   sleeper                         waker
+//   prepare(): parked = true        publish work
+//   look for work again             wake(): was it parked? then write the eventfd
+//   wait() or cancel()
+//
+// Both sides exchange the flag after (before) touching the work, sequentially consistent, so either
+// the sleeper's second look finds the work or the waker finds it parked: no wake-up is lost, and a
+// busy thread costs its waker no system call.
+
+#include <poll.h>
+
+#include <atomic>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "net/unique_fd.hpp"
+#include "upfeed/errc.hpp"
+
+namespace upfeed::detail {
+
+class Parker {
+ public:
+  /// errors  throws std::system_error when there is no descriptor to be had.
+  Parker();
+  Parker(const Parker&) = delete;
+  Parker& operator=(const Parker&) = delete;
+
+  /// The sleeper announces itself; it must look for work once more before wait().
+  void prepare() noexcept { parked_.exchange(true, std::memory_order_seq_cst); }
+  void cancel() noexcept { parked_.store(false, std::memory_order_seq_cst); }
+  /// Sleeps until woken, `fd` (-1: none) has `events`, or the time is over (-1: no limit).
+  void wait(int fd, short events, int timeout_ms) noexcept;
+  /// Any thread, after the work is visible to the sleeper.
+  void wake() noexcept {
+    if (parked_.exchange(false, std::memory_order_seq_cst)) signal();
+  }
+
+ private:
+  void signal() noexcept;
+  net::UniqueFd event_fd_;
+  std::atomic<bool> parked_{false};
+};
+
+/// Names the calling thread and pins it to a core (-1: leaves it where it is).
+/// Returns 0 or the errno of the pin.
+[[nodiscard]] int set_up_thread(const char* name, int cpu) noexcept;
+
+}  // namespace upfeed::detail

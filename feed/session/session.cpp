@@ -1,0 +1,415 @@
+#include "session/session.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "session/request.hpp"
+#include "session/status_text.hpp"
+#include "upfeed/assert.hpp"
+
+namespace upfeed {
+namespace {
+
+constexpr std::int64_t kNsPerMs = 1'000'000;
+// Room for what one input can lead to, so that a ping never allocates.
+constexpr std::size_t kActionsReserved = 16;
+
+// Close codes, RFC 6455 section 7.4.1. kCloseSilent sends none: nobody would read it.
+constexpr std::uint16_t kCloseSilent = 0;
+constexpr std::uint16_t kCloseNormal = 1000;
+constexpr std::uint16_t kCloseBadPayload = 1007;
+constexpr std::uint16_t kClosePolicy = 1008;
+
+// The exchange lists the first two beside its error names; their shape on the wire is unknown.
+constexpr std::array<std::string_view, 4> kRateLimitNames = {
+    "Too Many Requests", "I'm a teapot", "TOO_MANY_REQUEST", "TOO_MANY_REQUESTS"};
+constexpr std::string_view kUnauthorizedName = "INVALID_AUTH";
+
+constexpr int kHttpUnauthorized = 401;
+constexpr int kHttpTeapot = 418;
+constexpr int kHttpTooManyRequests = 429;
+// A hint comes from the network: it may delay us, but not for ever.
+constexpr std::int64_t kRetryAfterMsMax = 24LL * 3600 * 1000;
+
+/// Rounded up: nobody shall look for the dial before it is due.
+std::int64_t ms_until(MonoTime then, MonoTime now) {
+  return then <= now ? 0 : (then - now + kNsPerMs - 1) / kNsPerMs;
+}
+
+}  // namespace
+
+Session::Session(const SessionConfig& config, DialBudget& budget, std::uint64_t seed)
+    : config_(config),
+      budget_(budget),
+      backoff_(config.backoff_base.count(), config.backoff_cap.count(), seed),
+      request_limiter_(config.request_limits) {
+  UPFEED_ASSERT(config.invalid_field().empty());
+  actions_.reserve(kActionsReserved);
+}
+
+// Inputs of the owner.
+
+void Session::start(MonoTime now) {
+  if (started_) return;
+  started_ = true;
+  held_ = false;
+  given_up_ = false;
+  attempts_ = 0;
+  backoff_.reset();
+  dial_not_before_ = {INT64_MIN};
+  if (tracker_.wanted().empty()) {
+    set_state(SessionState::idle, {.cause = StatusCause::requested}, -1);
+  } else {
+    dial_or_wait({.cause = StatusCause::requested}, now);
+  }
+  settle(now);
+}
+
+void Session::stop(MonoTime now) {
+  started_ = false;
+  leave(now);
+  set_state(SessionState::stopped, {.cause = StatusCause::requested}, -1);
+  settle(now);
+}
+
+void Session::want(WantedSet set, MonoTime now) {
+  if (set == tracker_.wanted()) return;
+  const bool must_ask = tracker_.replace(std::move(set));
+  held_ = false;
+  if (!started_ || given_up_) return;
+  if (tracker_.wanted().empty()) {
+    go_idle(now);
+  } else if (state_ == SessionState::live) {
+    if (must_ask && !request_pending_) {
+      request_pending_ = true;
+      collect_until_ = now + config_.collect_window.count();
+    }
+    request_when_due(now);
+  } else if (state_ == SessionState::idle || state_ == SessionState::failed) {
+    dial_or_wait({.cause = StatusCause::requested}, now);
+  }
+  settle(now);
+}
+
+// Inputs of the transport.
+
+void Session::on_connected(std::uint32_t epoch, MonoTime now) {
+  if (epoch != epoch_ || state_ != SessionState::connecting) return;
+  ++counters_.connects;
+  connected_at_ = now;
+  last_bytes_ = now;
+  ping_at_ = now + config_.ping_interval.count();
+  bad_frames_in_row_ = 0;
+  requests_in_epoch_ = 0;
+  request_limiter_.reset();
+  tracker_.forget();
+  server_flows_ = false;
+  set_state(SessionState::live, {}, -1);
+  request_pending_ = true;
+  collect_until_ = now;
+  last_request_ = now + -config_.request_spacing.count();
+  request_when_due(now);
+  settle(now);
+}
+
+void Session::on_dial_failed(std::uint32_t epoch, const DialFailure& failure, MonoTime now) {
+  if (epoch != epoch_ || state_ != SessionState::connecting) return;
+  End end{.cause = failure.cause,
+          .http_status = failure.http_status,
+          .sys_errno = failure.sys_errno,
+          .wait_ns_min =
+              std::clamp<std::int64_t>(failure.retry_after_ms, 0, kRetryAfterMsMax) * kNsPerMs,
+          .text = status_line(failure.text)};
+  if (failure.http_status == kHttpUnauthorized) end.cause = StatusCause::unauthorized;
+  if (failure.http_status == kHttpTeapot || failure.http_status == kHttpTooManyRequests) {
+    end.cause = StatusCause::rate_limited;
+  }
+  lose(end, now);
+  settle(now);
+}
+
+void Session::on_closed(std::uint32_t epoch, StatusCause cause, int sys_errno,
+                        std::string_view text, MonoTime now) {
+  if (epoch != epoch_ || state_ != SessionState::live) return;
+  lose({.cause = cause, .sys_errno = sys_errno, .text = status_line(text)}, now);
+  settle(now);
+}
+
+void Session::on_bad_frame(MonoTime now) noexcept {
+  ++counters_.bad_frames;
+  ++bad_frames_in_row_;
+  if (bad_frames_in_row_ < config_.bad_frames_max || state_ != SessionState::live) return;
+  bad_frames_over_ = true;
+  deadline_ = now;
+}
+
+void Session::on_message_started(MonoTime now) noexcept {
+  if (state_ != SessionState::live) return;
+  message_deadline_ = now + config_.message_timeout.count();
+  deadline_ = std::min(deadline_, message_deadline_);
+}
+
+void Session::on_server_error(std::string_view name, std::string_view message, MonoTime now) {
+  if (state_ != SessionState::live) return;
+  End end{.cause = StatusCause::server_error,
+          .text = status_line(std::string(name).append(": ").append(message))};
+  if (std::find(kRateLimitNames.begin(), kRateLimitNames.end(), name) != kRateLimitNames.end()) {
+    end.cause = StatusCause::rate_limited;
+  } else if (name == kUnauthorizedName) {
+    end.cause = StatusCause::unauthorized;
+  } else {
+    // The answer to a request comes within a second. One that follows long after it, or while a
+    // newer set waits to be sent, says nothing against the set we would ask for next.
+    held_ = !request_pending_ && requests_in_epoch_ > 0 &&
+            now - last_request_ <= config_.first_data_timeout.count();
+  }
+  drop(kCloseNormal, end, now);
+  settle(now);
+}
+
+// Timers.
+
+void Session::tick(MonoTime now) {
+  if (state_ == SessionState::live) {
+    tick_live(now);
+  } else if (state_ == SessionState::backing_off || state_ == SessionState::blocked) {
+    if (now >= dial_at_) dial_or_wait({}, now);
+  }
+  settle(now);
+}
+
+void Session::tick_live(MonoTime now) {
+  if (bad_frames_over_) {
+    drop(kCloseBadPayload, {.cause = StatusCause::bad_frames}, now);
+    return;
+  }
+  if (now >= message_deadline_) {
+    drop(kClosePolicy, {.cause = StatusCause::message_timeout}, now);
+    return;
+  }
+  tick_pings(now);
+  if (state_ != SessionState::live) return;
+  request_when_due(now);
+  tick_first_frames(now);
+}
+
+void Session::tick_pings(MonoTime now) {
+  if (pong_deadline_ != kNever) {
+    // Bytes of the very moment of the ping were read before it went out.
+    if (last_bytes_ > ping_sent_) {
+      pong_deadline_ = kNever;
+    } else if (now >= pong_deadline_) {
+      drop(kCloseSilent, {.cause = StatusCause::silent_peer}, now);
+      return;
+    }
+  }
+  if (now < ping_at_) return;
+  push(ActionKind::send_ping);
+  ++counters_.pings;
+  ping_at_ = now + config_.ping_interval.count();
+  if (pong_deadline_ == kNever) {
+    ping_sent_ = now;
+    pong_deadline_ = now + config_.pong_timeout.count();
+  }
+}
+
+void Session::tick_first_frames(MonoTime now) {
+  if (now < first_frames_at_) return;
+  const std::int64_t timeout_ns = config_.first_data_timeout.count();
+  const WantedSet overdue = tracker_.take_overdue(now + -timeout_ns);
+  if (!overdue.empty()) notice(StatusCause::first_data_missing, missing_line(overdue));
+  const MonoTime oldest = tracker_.oldest_asked();
+  first_frames_at_ = oldest == kNever ? kNever : oldest + timeout_ns;
+}
+
+// Requests.
+
+MonoTime Session::request_wanted_at() const {
+  return std::max(collect_until_, last_request_ + config_.request_spacing.count());
+}
+
+void Session::request_when_due(MonoTime now) {
+  if (!request_pending_) return;
+  const MonoTime wanted_at = request_wanted_at();
+  const MonoTime allowed_at = request_limiter_.ready_at();
+  if (now < wanted_at || now < allowed_at) return;
+  request_pending_ = false;
+
+  const std::string ticket = config_.ticket_prefix + '-' + std::to_string(epoch_) + '-' +
+                             std::to_string(requests_in_epoch_ + 1);
+  const WantedSet& wanted = tracker_.wanted();
+  std::string text =
+      request_text(ticket, config_.format, wanted, tracker_.stages(), Finished::left_out);
+  if (text.empty() && server_flows_) {
+    text = request_text(ticket, config_.format, wanted, tracker_.stages(), Finished::named);
+  }
+  if (text.empty()) return;
+
+  if (allowed_at > wanted_at) ++counters_.limiter_waits;
+  request_limiter_.take(now);
+  last_request_ = now;
+  ++requests_in_epoch_;
+  ++counters_.requests;
+  push(ActionKind::send_text).text = std::move(text);
+  server_flows_ = std::any_of(wanted.begin(), wanted.end(), [](const WantedStream& stream) {
+    return stream.mode != StreamMode::snapshot_only;
+  });
+  tracker_.mark_asked(now);
+  data_pending_ = true;
+  first_frames_at_ = std::min(first_frames_at_, now + config_.first_data_timeout.count());
+}
+
+// Transitions.
+
+void Session::dial_or_wait(const End& why, MonoTime now) {
+  const MonoTime dial_at = dial_not_before_ > now ? dial_not_before_ : budget_.try_take(now);
+  if (dial_at > now) {
+    wait_until(dial_at, why, now);
+    return;
+  }
+  ++epoch_;
+  ++attempts_;
+  ++counters_.dials;
+  dial_at_ = kNever;
+  set_state(SessionState::connecting, why, -1);
+  push(ActionKind::dial);
+}
+
+void Session::wait_until(MonoTime dial_at, const End& why, MonoTime now) {
+  const MonoTime blocked_until = budget_.blocked_until();
+  dial_at_ = std::max(dial_at, blocked_until);
+  set_state(blocked_until > now ? SessionState::blocked : SessionState::backing_off, why,
+            ms_until(dial_at_, now));
+}
+
+void Session::lose(const End& end, MonoTime now) {
+  ++counters_.ends[static_cast<std::size_t>(end.cause)];
+  const bool stable =
+      state_ == SessionState::live && now - connected_at_ >= config_.stable_period.count();
+  if (stable) {
+    attempts_ = 0;
+    backoff_.reset();
+  }
+  const std::int64_t backoff_ns = stable ? 0 : backoff_.next();
+  dial_not_before_ = now + std::max(backoff_ns, end.wait_ns_min);
+  clear_live_timers();
+  if (end.cause == StatusCause::rate_limited) {
+    budget_.block(now + std::max(end.wait_ns_min, config_.rate_block_min.count()));
+  }
+  if (end.cause == StatusCause::unauthorized ||
+      (config_.dial_attempts_max != 0 && attempts_ >= config_.dial_attempts_max)) {
+    given_up_ = true;
+  }
+  if (given_up_ || held_) {
+    set_state(SessionState::failed, end, -1);
+    return;
+  }
+  wait_until(dial_not_before_, end, now);
+  if (dial_at_ <= now) dial_or_wait({}, now);
+}
+
+void Session::drop(std::uint16_t close_code, const End& end, MonoTime now) {
+  close_transport(close_code);
+  lose(end, now);
+}
+
+/// Ends a dial or connection of our own will.
+void Session::leave(MonoTime now) {
+  if (state_ == SessionState::live) {
+    if (now - connected_at_ >= config_.stable_period.count()) {
+      attempts_ = 0;
+      backoff_.reset();
+      dial_not_before_ = now;
+    }
+    close_transport(kCloseNormal);
+  } else if (state_ == SessionState::connecting) {
+    close_transport(kCloseSilent);
+  } else {
+    dial_at_ = kNever;
+    return;
+  }
+  ++counters_.ends[static_cast<std::size_t>(StatusCause::requested)];
+  clear_live_timers();
+}
+
+void Session::go_idle(MonoTime now) {
+  leave(now);
+  set_state(SessionState::idle, {.cause = StatusCause::requested}, -1);
+}
+
+void Session::clear_live_timers() {
+  ping_at_ = kNever;
+  pong_deadline_ = kNever;
+  message_deadline_ = kNever;
+  first_frames_at_ = kNever;
+  bad_frames_over_ = false;
+  request_pending_ = false;
+  data_pending_ = false;
+}
+
+/// Ends every input: what follows from the new state, and when the next timer is due.
+void Session::settle(MonoTime now) {
+  deadline_ = dial_at_;
+  if (state_ != SessionState::live) return;
+  if (data_pending_ && tracker_.awaited() == 0) {
+    data_pending_ = false;
+    notice(StatusCause::data_arrived, {});
+  }
+  deadline_ = std::min({ping_at_, pong_deadline_, message_deadline_, first_frames_at_});
+  if (request_pending_) {
+    deadline_ = std::min(deadline_, std::max(request_wanted_at(), request_limiter_.ready_at()));
+  }
+  if (bad_frames_over_) deadline_ = now;
+}
+
+// Actions.
+
+void Session::close_transport(std::uint16_t close_code) {
+  SessionAction& action = push(ActionKind::close);
+  action.close_code = close_code;
+  action.graceful = close_code != kCloseSilent;
+}
+
+void Session::set_state(SessionState state, const End& why, std::int64_t retry_in_ms) {
+  if (state == state_) return;
+  SessionAction& action = push(ActionKind::status);
+  action.previous_state = state_;
+  action.state = state;
+  action.cause = why.cause;
+  action.http_status = why.http_status;
+  action.sys_errno = why.sys_errno;
+  action.retry_in_ms = retry_in_ms;
+  action.text = why.text;
+  state_ = state;
+}
+
+void Session::notice(StatusCause cause, std::string text) {
+  SessionAction& action = push(ActionKind::status);
+  action.previous_state = state_;
+  action.state = state_;
+  action.cause = cause;
+  action.text = std::move(text);
+}
+
+SessionAction& Session::push(ActionKind kind) {
+  SessionAction& action = actions_.emplace_back();
+  action.kind = kind;
+  action.epoch = epoch_;
+  return action;
+}
+
+bool Session::next_action(SessionAction& out) {
+  if (action_next_ == actions_.size()) {
+    actions_.clear();
+    action_next_ = 0;
+    return false;
+  }
+  out = std::move(actions_[action_next_++]);
+  return true;
+}
+
+bool Session::fully_subscribed() const noexcept {
+  return state_ == SessionState::live && !request_pending_ && tracker_.awaited() == 0;
+}
+
+}  // namespace upfeed

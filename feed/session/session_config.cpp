@@ -1,0 +1,37 @@
+#include "session/session_config.hpp"
+
+#include <algorithm>
+
+namespace upfeed {
+
+std::string_view SessionConfig::invalid_field() const {
+  using std::chrono::seconds;
+  constexpr std::chrono::nanoseconds kZero{0};
+  if (format != "DEFAULT" && format != "SIMPLE" && format != "JSON_LIST" &&
+      format != "SIMPLE_LIST") {
+    return "format";
+  }
+  const auto needs_escape = [](char c) { return c < 0x20 || c > 0x7E || c == '"' || c == '\\'; };
+  if (ticket_prefix.empty() ||
+      std::any_of(ticket_prefix.begin(), ticket_prefix.end(), needs_escape)) {
+    return "ticket_prefix";
+  }
+  if (ping_interval <= kZero || ping_interval > seconds(20)) return "ping_interval";
+  if (pong_timeout <= kZero) return "pong_timeout";
+  if (first_data_timeout <= kZero) return "first_data_timeout";
+  if (message_timeout <= kZero) return "message_timeout";
+  if (stable_period < kZero) return "stable_period";
+  if (backoff_base <= kZero) return "backoff_base";
+  if (backoff_cap < backoff_base) return "backoff_cap";
+  if (rate_block_min < kZero) return "rate_block_min";
+  if (collect_window < kZero) return "collect_window";
+  if (request_spacing < kZero) return "request_spacing";
+  if (request_limits.per_second == 0 || request_limits.per_minute == 0 ||
+      request_limits.margin_ns < 0) {
+    return "request_limits";
+  }
+  if (bad_frames_max == 0) return "bad_frames_max";
+  return {};
+}
+
+}  // namespace upfeed

@@ -1,0 +1,53 @@
+#include "session/status_text.hpp"
+
+#include "session/request.hpp"
+#include "upfeed/events.hpp"
+
+namespace upfeed {
+namespace {
+
+constexpr std::size_t kTextBytesMax = decltype(StatusEvent::text)::capacity();
+
+std::string name_of(const WantedStream& stream) {
+  std::string name(stream.code.view());
+  name += ' ';
+  name += wire_type(stream);
+  if (stream.kind == EventKind::orderbook) {
+    if (stream.units != kBookDepthMax) name += '.' + std::to_string(stream.units);
+    if (!stream.level.is_zero()) name += " level " + stream.level.to_string();
+  }
+  return name;
+}
+
+}  // namespace
+
+std::string status_line(std::string_view text) {
+  const auto continues = [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U; };
+  std::size_t size = text.size();
+  if (size > kTextBytesMax) {
+    size = kTextBytesMax;
+    while (size > 0 && continues(text[size])) --size;
+  }
+  std::string line(text.substr(0, size));
+  for (char& c : line) {
+    if (static_cast<unsigned char>(c) < 0x20U || c == 0x7F) c = ' ';
+  }
+  return line;
+}
+
+std::string missing_line(const WantedSet& missing) {
+  // " and 4294967295 more" must fit behind the last name.
+  constexpr std::size_t kTailBytes = 20;
+  std::string line = "no data yet: ";
+  for (std::size_t i = 0; i < missing.size(); ++i) {
+    const std::string name = (i == 0 ? "" : ", ") + name_of(missing[i]);
+    if (line.size() + name.size() + kTailBytes > kTextBytesMax) {
+      line += " and " + std::to_string(missing.size() - i) + " more";
+      break;
+    }
+    line += name;
+  }
+  return status_line(line);
+}
+
+}  // namespace upfeed

@@ -1,0 +1,320 @@
+// The session against random trouble. Arguments behind gtest's own:
+//   --seed N    replays one seed          --seeds N   seeds 1 to N (default 20,000)
+//   --events N  events of a seed (500)
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include "simulation.hpp"
+
+namespace upfeed::simulation {
+namespace {
+
+struct Options {
+  std::uint64_t seed = 0;  // 0: all of them
+  std::uint64_t seeds = 20'000;
+  std::uint64_t events = 500;
+};
+Options options;
+
+constexpr std::array<const char*, kFaultCount> kFaultNames = {
+    "dial_refused",   "dial_rate_limited", "dial_unauthorized", "connection_lost",
+    "stale_news",     "peer_frozen",       "error_request",     "error_rate_limit",
+    "error_token",    "bad_frames",        "endless_message",   "owner_overslept",
+    "stranger_frame", "wishes_burst",      "wishes_gone",       "stop_and_start"};
+
+/// Every edge of the picture in session.hpp, and no other.
+bool is_edge(SessionState from, SessionState to) {
+  using enum SessionState;
+  if (from == to) return false;
+  if (to == stopped) return true;
+  switch (from) {
+    case idle:
+      return to == connecting || to == backing_off || to == blocked;
+    case connecting:
+      return true;
+    case live:
+      return to != connecting;
+    case backing_off:
+      return to == connecting || to == blocked || to == idle;
+    case blocked:
+      return to == connecting || to == backing_off || to == idle;
+    case failed:
+      return to == connecting || to == backing_off || to == blocked || to == idle;
+    case stopped:
+      return to == idle || to == connecting || to == backing_off || to == blocked;
+  }
+  return false;
+}
+
+void report(const Coverage& coverage, double seconds) {
+  std::printf("%llu events, %llu dials, %llu requests in %.1f s\n",
+              static_cast<unsigned long long>(coverage.events),
+              static_cast<unsigned long long>(coverage.dials),
+              static_cast<unsigned long long>(coverage.requests), seconds);
+  for (std::size_t i = 0; i < kFaultCount; ++i) {
+    std::printf("  %-20s %llu\n", kFaultNames[i],
+                static_cast<unsigned long long>(coverage.faults[i]));
+  }
+  for (std::size_t from = 0; from < kStateCount; ++from) {
+    for (std::size_t to = 0; to < kStateCount; ++to) {
+      if (coverage.edges[from][to] == 0) continue;
+      std::printf("  %s > %s %llu\n", to_string(static_cast<SessionState>(from)).data(),
+                  to_string(static_cast<SessionState>(to)).data(),
+                  static_cast<unsigned long long>(coverage.edges[from][to]));
+    }
+  }
+}
+
+// Goal: no seed breaks a rule, every session comes back when the faults end, and the faults reached
+// every edge of the state machine. Method: all seeds against the checker; a failure names its seed.
+TEST(SessionSimulation, keeps_every_rule_and_comes_back) {
+  Coverage coverage;
+  const auto begun = std::chrono::steady_clock::now();
+  const std::uint64_t first = options.seed != 0 ? options.seed : 1;
+  const std::uint64_t last = options.seed != 0 ? options.seed : options.seeds;
+  for (std::uint64_t seed = first; seed <= last; ++seed) {
+    const std::string broken = Simulation(seed, coverage).run(options.events);
+    ASSERT_EQ(broken, "") << "replay with --seed " << seed << " --events " << options.events;
+  }
+  report(coverage, std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count());
+  if (options.seed != 0) return;
+
+  for (std::size_t i = 0; i < kFaultCount; ++i) EXPECT_GT(coverage.faults[i], 0U) << kFaultNames[i];
+  for (std::size_t from = 0; from < kStateCount; ++from) {
+    for (std::size_t to = 0; to < kStateCount; ++to) {
+      const auto a = static_cast<SessionState>(from);
+      const auto b = static_cast<SessionState>(to);
+      EXPECT_EQ(coverage.edges[from][to] > 0, is_edge(a, b)) << to_string(a) << '>' << to_string(b);
+    }
+  }
+  for (const StatusCause cause :
+       {StatusCause::silent_peer, StatusCause::bad_frames, StatusCause::message_timeout,
+        StatusCause::server_error, StatusCause::rate_limited, StatusCause::unauthorized,
+        StatusCause::first_data_missing, StatusCause::data_arrived}) {
+    EXPECT_GT(coverage.causes[static_cast<std::size_t>(cause)], 0U) << to_string(cause);
+  }
+}
+
+// The checker must be able to fail. A short good life, and one wrong thing in it for each rule.
+class Corrupted : public testing::Test {
+ protected:
+  static constexpr std::int64_t kNow = 1'000 * kSecond;
+
+  static SessionAction make(ActionKind kind, std::uint32_t epoch, std::string text = {}) {
+    SessionAction action;
+    action.kind = kind;
+    action.epoch = epoch;
+    action.text = std::move(text);
+    return action;
+  }
+  static SessionAction status(SessionState from, SessionState to, std::uint32_t epoch,
+                              StatusCause cause = StatusCause::none) {
+    SessionAction action = make(ActionKind::status, epoch);
+    action.previous_state = from;
+    action.state = to;
+    action.cause = cause;
+    return action;
+  }
+  static std::string request(int ticket, const std::string& objects) {
+    return R"([{"ticket":")" + std::to_string(ticket) + R"("},)" + objects +
+           R"(,{"format":"DEFAULT"}])";
+  }
+  static std::string good_request(int ticket) {
+    return request(ticket, R"({"type":"orderbook","codes":["KRW-BTC.15"]},)"
+                           R"({"type":"ticker","codes":["KRW-BTC"],"is_only_snapshot":true})");
+  }
+
+  void SetUp() override {
+    Wishes wishes{};
+    for (std::size_t i = 0; i < catalog.keys.size(); ++i) {
+      if (catalog.keys[i] == "ticker|KRW-BTC|") wishes[i] = Wish{30, StreamMode::snapshot_only, 0};
+      if (catalog.keys[i] == "orderbook|KRW-BTC|") wishes[i] = Wish{15, StreamMode::both, 0};
+    }
+    checker.wishes(wishes);
+    checker.started();
+    dial(1);
+    checker.connected(kNow);
+    checker.action(status(SessionState::connecting, SessionState::live, 1), kNow);
+    ASSERT_FALSE(checker.broken());
+  }
+  void dial(std::uint32_t epoch, std::int64_t at_ns = kNow) {
+    if (epoch == 1) {
+      checker.action(status(SessionState::idle, SessionState::connecting, 1), at_ns);
+    }
+    checker.action(make(ActionKind::dial, epoch), at_ns);
+  }
+  void ask(const std::string& text) { checker.action(make(ActionKind::send_text, 1, text), kNow); }
+  void expect(Rule rule) {
+    ASSERT_TRUE(checker.broken()) << "nothing was noticed";
+    EXPECT_EQ(*checker.broken(), rule) << to_string(*checker.broken()) << ": " << checker.detail();
+  }
+
+  Catalog catalog;
+  EndpointModel endpoint{Limits{5, 100}};
+  SessionConfig config;
+  SessionChecker checker{catalog, endpoint, config, Limits{5, 100}};
+};
+
+TEST_F(Corrupted, good_life_is_no_violation) {
+  ask(good_request(1));
+  checker.settled(SessionState::live, {kNow + 1}, kNow);
+  EXPECT_FALSE(checker.broken()) << checker.detail();
+}
+TEST_F(Corrupted, epoch_that_does_not_grow) {
+  checker.ended();
+  dial(1 + 2);
+  expect(Rule::epoch_grows);
+}
+TEST_F(Corrupted, request_of_a_former_epoch) {
+  checker.action(make(ActionKind::send_ping, 0), kNow);
+  expect(Rule::epoch_grows);
+}
+TEST_F(Corrupted, dial_beside_a_connection) {
+  dial(2);
+  expect(Rule::one_connection);
+}
+TEST_F(Corrupted, sixth_dial_in_a_second) {
+  for (std::uint32_t epoch = 2; epoch <= 6; ++epoch) {
+    ASSERT_FALSE(checker.broken());
+    checker.ended();
+    dial(epoch, kNow + kSecond - 1);
+  }
+  expect(Rule::dial_budget);
+}
+TEST_F(Corrupted, hundred_and_first_dial_in_a_minute) {
+  for (std::uint32_t epoch = 2; epoch <= 101; ++epoch) {
+    ASSERT_FALSE(checker.broken());
+    checker.ended();
+    dial(epoch, kNow + epoch * kSecond / 2);
+  }
+  expect(Rule::dial_budget);
+}
+TEST_F(Corrupted, dial_inside_a_block) {
+  checker.ended();
+  checker.blocked(kNow + 60 * kSecond);
+  dial(2, kNow + 60 * kSecond - 1);
+  expect(Rule::dial_block);
+}
+TEST_F(Corrupted, dial_after_401) {
+  checker.ended();
+  checker.unauthorized();
+  dial(2);
+  expect(Rule::dial_given_up);
+}
+TEST_F(Corrupted, dial_for_a_refused_set) {
+  ask(good_request(1));
+  checker.refused(kNow);
+  checker.ended();
+  dial(2);
+  expect(Rule::dial_given_up);
+}
+TEST_F(Corrupted, sixth_request_in_a_second) {
+  for (int i = 1; i <= 6; ++i) {
+    ASSERT_FALSE(checker.broken()) << checker.detail();
+    ask(good_request(i));
+  }
+  expect(Rule::request_limits);
+}
+TEST_F(Corrupted, request_without_connection) {
+  checker.ended();
+  ask(good_request(1));
+  expect(Rule::request_connected);
+}
+TEST_F(Corrupted, request_that_is_no_json) {
+  ask(good_request(1) + "]");
+  expect(Rule::request_text);
+}
+TEST_F(Corrupted, ticket_used_twice) {
+  ask(good_request(1));
+  ask(good_request(1));
+  expect(Rule::request_text);
+}
+TEST_F(Corrupted, request_that_misses_a_stream) {
+  ask(request(1, R"({"type":"orderbook","codes":["KRW-BTC.15"]})"));
+  expect(Rule::request_set);
+}
+TEST_F(Corrupted, request_with_an_unwanted_stream) {
+  ask(request(1, R"({"type":"orderbook","codes":["KRW-BTC.15","KRW-ETH"]},)"
+                 R"({"type":"ticker","codes":["KRW-BTC"],"is_only_snapshot":true})"));
+  expect(Rule::request_set);
+}
+TEST_F(Corrupted, request_with_wrong_units) {
+  ask(request(1, R"({"type":"orderbook","codes":["KRW-BTC"]},)"
+                 R"({"type":"ticker","codes":["KRW-BTC"],"is_only_snapshot":true})"));
+  expect(Rule::request_set);
+}
+TEST_F(Corrupted, request_with_wrong_flags) {
+  ask(request(1, R"({"type":"orderbook","codes":["KRW-BTC.15"],"is_only_realtime":true},)"
+                 R"({"type":"ticker","codes":["KRW-BTC"],"is_only_snapshot":true})"));
+  expect(Rule::request_set);
+}
+TEST_F(Corrupted, status_that_does_not_follow) {
+  checker.action(status(SessionState::connecting, SessionState::backing_off, 1), kNow);
+  expect(Rule::status_chain);
+}
+TEST_F(Corrupted, same_transition_twice) {
+  checker.action(status(SessionState::live, SessionState::live, 1), kNow);
+  expect(Rule::status_chain);
+}
+TEST_F(Corrupted, state_without_status) {
+  checker.settled(SessionState::idle, Session::kNever, kNow);
+  expect(Rule::status_chain);
+}
+TEST_F(Corrupted, ping_while_stopping) {
+  checker.stopped();
+  checker.action(make(ActionKind::send_ping, 1), kNow);
+  expect(Rule::quiet_after_stop);
+}
+TEST_F(Corrupted, status_behind_the_stop) {
+  checker.stopped();
+  checker.action(make(ActionKind::close, 1), kNow);
+  checker.action(status(SessionState::live, SessionState::stopped, 1), kNow);
+  ASSERT_FALSE(checker.broken());
+  checker.action(status(SessionState::stopped, SessionState::idle, 1), kNow);
+  expect(Rule::quiet_after_stop);
+}
+TEST_F(Corrupted, no_deadline) {
+  checker.settled(SessionState::live, Session::kNever, kNow);
+  expect(Rule::wakes_up);
+}
+TEST_F(Corrupted, deadline_that_passed) {
+  checker.settled(SessionState::live, {kNow}, kNow);
+  expect(Rule::wakes_up);
+}
+TEST_F(Corrupted, silence_not_noticed) {
+  const std::int64_t late = kNow + 20 * kSecond + 1;
+  checker.settled(SessionState::live, {late + 1}, late);
+  expect(Rule::silent_peer_bound);
+}
+TEST_F(Corrupted, silence_imagined) {
+  checker.action(make(ActionKind::close, 1), kNow);
+  checker.action(status(SessionState::live, SessionState::backing_off, 1, StatusCause::silent_peer),
+                 kNow);
+  expect(Rule::silent_peer_bound);
+}
+TEST_F(Corrupted, session_that_never_comes_back) {
+  DialBudget budget;
+  const Session session(config, budget, 1);
+  checker.must_be_restored(session);
+  expect(Rule::restored);
+}
+
+}  // namespace
+}  // namespace upfeed::simulation
+
+int main(int argc, char** argv) {
+  using upfeed::simulation::options;
+  testing::InitGoogleTest(&argc, argv);
+  for (int i = 1; i + 1 < argc; i += 2) {
+    const std::uint64_t value = std::strtoull(argv[i + 1], nullptr, 10);
+    if (std::strcmp(argv[i], "--seed") == 0) options.seed = value;
+    if (std::strcmp(argv[i], "--seeds") == 0) options.seeds = value;
+    if (std::strcmp(argv[i], "--events") == 0) options.events = value;
+  }
+  return RUN_ALL_TESTS();
+}

@@ -1,0 +1,263 @@
+#include "sim/exchange.hpp"
+
+#include <algorithm>
+
+#include "sim/connection.hpp"
+
+namespace upfeed::sim {
+namespace {
+
+// docs.upbit.com rate-limits (2026-10): 5 messages a second and 100 a minute per connection.
+constexpr std::size_t kMessagesPerSecond = 5;
+constexpr std::size_t kMessagesPerMinute = 100;
+
+}  // namespace
+
+Exchange::Exchange(ExchangeOptions options, Transport& transport, std::int64_t now_ms)
+    : options_(std::move(options)), transport_(transport), opened_at_ms_(now_ms) {
+  market_start_us_ = (options_.start_time_ms != 0 ? options_.start_time_ms : now_ms) * 1000;
+  if (options_.capture) {
+    for (const CapturedFrame& frame : *options_.capture) {
+      const auto index = static_cast<std::uint32_t>(codes_.size());
+      if (by_code_.emplace(frame.code, index).second) codes_.push_back(frame.code);
+    }
+  } else {
+    market_ = std::make_unique<Market>(options_.seed, options_.profile, market_start_us_ / 1000);
+    for (const Instrument& instrument : market_->instruments()) {
+      by_code_.emplace(instrument.code, static_cast<std::uint32_t>(codes_.size()));
+      codes_.push_back(instrument.code);
+    }
+  }
+  routes_.resize(kStreamCount * codes_.size());
+  if (!options_.start_on_subscribe) start_source(now_ms * 1000);
+}
+
+Exchange::~Exchange() = default;
+
+Exchange::Connection* Exchange::find(ConnectionId id) {
+  const auto found = open_.find(id);
+  return found == open_.end() ? nullptr : found->second;
+}
+
+std::vector<Exchange::Route>& Exchange::routes(std::size_t stream, std::uint32_t code) {
+  return routes_[stream * codes_.size() + code];
+}
+
+void Exchange::on_open(ConnectionId id, std::int64_t now_ms) {
+  auto& connection = *connections_.emplace_back(std::make_unique<Connection>());
+  connection.stats.id = id;
+  connection.last_activity_ms = now_ms;
+  open_.emplace(id, &connection);
+  ++totals_.connections_opened;
+}
+
+void Exchange::on_closed(ConnectionId id) {
+  Connection* const connection = find(id);
+  if (connection == nullptr) return;
+  remove_routes(*connection);
+  connection->stats.is_open = false;
+  open_.erase(id);
+}
+
+void Exchange::on_ping(ConnectionId id, std::int64_t now_ms) {
+  if (Connection* const connection = find(id)) {
+    connection->last_activity_ms = now_ms;
+    ++connection->stats.pings_received;
+  }
+}
+
+void Exchange::on_text(ConnectionId id, std::string_view text, std::int64_t now_ms) {
+  Connection* const connection = find(id);
+  if (connection == nullptr || connection->is_closing) return;
+  now_ms_ = now_ms;
+  connection->last_activity_ms = now_ms;
+  connection->stats.requests.push_back({now_ms, std::string(text)});
+  auto& times = connection->message_times_ms;
+  while (!times.empty() && times.front() <= now_ms - 60'000) times.pop_front();
+  times.push_back(now_ms);
+  const auto last_second = std::count_if(
+      times.begin(), times.end(), [&](std::int64_t time_ms) { return time_ms > now_ms - 1'000; });
+  if (static_cast<std::size_t>(last_second) > kMessagesPerSecond ||
+      times.size() > kMessagesPerMinute) {
+    ++connection->stats.rate_violations;
+    ++totals_.rate_violations;
+    if (options_.enforce_rate_limit) {
+      refuse(*connection, {RequestError::too_many_requests, {}}, now_ms);
+      return;
+    }
+  }
+  if (text == "PING") {
+    // One tick for the whole server: the first UP comes up to one interval later.
+    const std::int64_t ticks = (now_ms - opened_at_ms_) / options_.up_interval_ms + 1;
+    if (connection->up_due_ms == kNever) {
+      connection->up_due_ms = opened_at_ms_ + ticks * options_.up_interval_ms;
+    }
+    return;
+  }
+  const Request request = parse_request(text, options_.regional);
+  if (const auto* subscribing = std::get_if<SubscribeRequest>(&request)) {
+    subscribe(*connection, *subscribing, now_ms * 1000);
+  } else if (const auto* listing = std::get_if<ListRequest>(&request)) {
+    list_subscriptions(*connection, *listing);
+  } else {
+    refuse(*connection, std::get<Refusal>(request), now_ms);
+  }
+}
+
+void Exchange::refuse(Connection& connection, const Refusal& refusal, std::int64_t now_ms) {
+  const std::string frame = error_frame(refusal, options_.regional);
+  transport_.send(connection.stats.id, frame);
+  connection.stats.bytes_sent += frame.size();
+  ++connection.stats.errors_sent;
+  remove_routes(connection);
+  connection.is_closing = true;
+  connection.close_due_ms = now_ms + options_.error_close_delay_ms;
+}
+
+void Exchange::drop(Connection& connection) {
+  const ConnectionId id = connection.stats.id;
+  on_closed(id);
+  transport_.drop(id);
+}
+
+void Exchange::remove_routes(const Connection& connection) {
+  for (auto& list : routes_) {
+    const std::size_t before = list.size();
+    std::erase_if(list, [&](const Route& route) { return route.connection == &connection; });
+    route_count_ -= before - list.size();
+  }
+}
+
+bool Exchange::has_level(std::uint32_t code, std::int64_t level) const {
+  if (level == 0) return true;
+  if (!market_) return false;
+  const auto& levels = market_->instruments()[code].levels;
+  return std::find(levels.begin(), levels.end(), level) != levels.end();
+}
+
+void Exchange::add_type(Connection& connection, const TypeRequest& type,
+                        std::vector<Snapshot>& snapshots) {
+  for (const std::string& text : type.codes) {
+    BookCode book_code{text, kDepthMax};
+    if (type.stream == kStreamOrderbook) book_code = split_book_code(text);
+    const auto found = by_code_.find(std::string(book_code.code));
+    // Unknown codes and levels a market does not have: no frame, no error.
+    if (found == by_code_.end() || !has_level(found->second, type.level)) continue;
+    const BookView view{book_code.units, type.level, !options_.regional};
+    if (type.wants_snapshot) snapshots.push_back({type.stream, found->second, view});
+    if (!type.wants_realtime) continue;
+    auto& list = routes(type.stream, found->second);
+    const bool is_known = std::any_of(list.begin(), list.end(), [&](const Route& route) {
+      return route.connection == &connection && route.view == view;
+    });
+    if (is_known) continue;
+    list.push_back({&connection, view});
+    ++route_count_;
+  }
+}
+
+void Exchange::subscribe(Connection& connection, const SubscribeRequest& request,
+                         std::int64_t now_us) {
+  remove_routes(connection);
+  connection.format = request.format;
+  connection.subscriptions = request.types;
+  std::vector<Snapshot> snapshots;
+  for (const TypeRequest& type : request.types) add_type(connection, type, snapshots);
+  if (!started_ && route_count_ > 0) start_source(now_us);
+  if (!market_ || paused_) return;
+  std::string frame;
+  for (const auto& [stream, code, view] : snapshots) {
+    frame.clear();
+    write_frame(frame, stream, code, connection.format, StreamType::snapshot, view, nullptr);
+    send_data(connection, stream, code, frame, false);
+  }
+}
+
+void Exchange::list_subscriptions(Connection& connection, const ListRequest& request) {
+  if (request.format) connection.format = *request.format;
+  const bool aliases = uses_aliases(connection.format);
+  std::string frame = aliases ? "{\"mthd\":" : "{\"method\":";
+  frame += "\"LIST_SUBSCRIPTIONS\",";
+  frame += aliases ? "\"rslt\":[" : "\"result\":[";
+  bool first = true;
+  for (const TypeRequest& type : connection.subscriptions) {
+    frame += first ? "{" : ",{";
+    first = false;
+    frame += (aliases ? "\"ty\":" : "\"type\":") + json_string(stream_name(type.stream));
+    frame += aliases ? ",\"cds\":[" : ",\"codes\":[";
+    bool first_code = true;
+    for (const std::string& code : type.codes) {
+      const BookCode known = split_book_code(code);
+      if (!by_code_.contains(std::string(known.code))) continue;
+      if (!first_code) frame += ',';
+      first_code = false;
+      frame += json_string(code);
+    }
+    frame += ']';
+    if (type.stream == kStreamOrderbook && !options_.regional) {
+      frame += (aliases ? ",\"lv\":" : ",\"level\":") + to_plain({type.level, kScale});
+    }
+    frame += '}';
+  }
+  frame += aliases ? "],\"tckt\":" : "],\"ticket\":";
+  frame += json_string(request.ticket);
+  frame += '}';
+  transport_.send(connection.stats.id, frame);
+  connection.stats.bytes_sent += frame.size();
+}
+
+void Exchange::set_paused(bool paused) {
+  paused_ = paused;
+}
+
+void Exchange::run_timers(std::int64_t now_ms) {
+  static constexpr std::string_view kUp = R"({"status":"UP"})";
+  now_ms_ = now_ms;
+  std::vector<Connection*> dropping;
+  for (auto& [id, connection] : open_) {
+    if (connection->close_due_ms <= now_ms) {
+      connection->close_due_ms = kNever;
+      transport_.close(id, 1000);
+    }
+    if (connection->up_due_ms <= now_ms) {
+      if (!connection->is_closing) {
+        transport_.send(id, kUp);
+        ++connection->stats.up_frames_sent;
+        connection->stats.bytes_sent += kUp.size();
+        connection->last_activity_ms = now_ms;
+      }
+      while (connection->up_due_ms <= now_ms) connection->up_due_ms += options_.up_interval_ms;
+    }
+    const bool is_idle = connection->last_activity_ms + options_.idle_close_ms <= now_ms;
+    if (is_idle) ++totals_.idle_drops;
+    if (connection->is_slow) ++totals_.slow_reader_drops;
+    if (is_idle || connection->is_slow) dropping.push_back(connection);
+  }
+  for (Connection* const connection : dropping) drop(*connection);
+}
+
+std::int64_t Exchange::next_timer_ms() const {
+  std::int64_t due = kNever / 1000;
+  for (const auto& [id, connection] : open_) {
+    due = std::min({due, connection->close_due_ms, connection->up_due_ms,
+                    connection->last_activity_ms + options_.idle_close_ms});
+  }
+  return due;
+}
+
+ExchangeStats Exchange::stats() const {
+  ExchangeStats stats = totals_;
+  stats.connections_open = open_.size();
+  stats.source_finished = finished_;
+  for (const auto& connection : connections_) {
+    ConnectionStats& copy = stats.connections.emplace_back(connection->stats);
+    for (std::size_t i = 0; i < connection->counts.size(); ++i) {
+      if (connection->counts[i] == 0) continue;
+      copy.frames_by_type_and_code[{std::string(stream_name(i / codes_.size())),
+                                    codes_[i % codes_.size()]}] = connection->counts[i];
+    }
+  }
+  return stats;
+}
+
+}  // namespace upfeed::sim

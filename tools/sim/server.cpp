@@ -1,0 +1,197 @@
+#include "sim/server.hpp"
+
+#include <algorithm>
+#include <fstream>
+#include <future>
+#include <mutex>
+#include <stdexcept>
+#include <thread>
+#include <utility>
+
+#include "sim/certificate.hpp"
+#include "sim/listener.hpp"
+#include "sim/rest.hpp"
+
+namespace upfeed::sim {
+namespace {
+
+using Steady = std::chrono::steady_clock;
+
+/// Unix time that only goes forward: the wall clock is read once, at the start.
+class Clock {
+ public:
+  [[nodiscard]] std::int64_t now_us() const {
+    const auto elapsed = Steady::now() - start_;
+    return start_us_ + std::chrono::duration_cast<std::chrono::microseconds>(elapsed).count();
+  }
+
+ private:
+  Steady::time_point start_ = Steady::now();
+  std::int64_t start_us_ = std::chrono::duration_cast<std::chrono::microseconds>(
+                               std::chrono::system_clock::now().time_since_epoch())
+                               .count();
+};
+
+ExchangeOptions exchange_options(const SimConfig& config) {
+  ExchangeOptions options;
+  options.seed = config.seed;
+  options.profile = config.profile;
+  options.capture = config.capture;
+  options.transcode = config.transcode;
+  options.speed = config.speed;
+  options.start_time_ms = config.start_time_ms;
+  options.start_on_subscribe = config.start_on_subscribe;
+  options.frame_limit = config.frame_limit;
+  options.idle_close_ms = config.idle_close.count();
+  options.up_interval_ms = config.up_interval.count();
+  options.enforce_rate_limit = config.enforce_rate_limit;
+  options.regional = config.regional;
+  options.queue_limit_bytes = config.queue_limit_bytes;
+  return options;
+}
+
+void write_file(const std::string& path, const std::string& text) {
+  std::ofstream file(path, std::ios::binary | std::ios::trunc);
+  file << text;
+  file.close();
+  if (!file) throw std::runtime_error("simulator: cannot write " + path);
+}
+
+}  // namespace
+
+class SimServer::Impl : public ListenerEvents {
+ public:
+  explicit Impl(SimConfig config)
+      : config_(std::move(config)),
+        credentials_(make_credentials(config_.extra_names)),
+        listener_(config_.bind, config_.port, credentials_, *this),
+        port_(listener_.port()),
+        exchange_(exchange_options(config_), listener_, clock_.now_us() / 1000) {
+    if (!config_.write_ca_to.empty()) write_file(config_.write_ca_to, credentials_.ca_pem);
+    thread_ = std::thread([this] { listener_.run(); });
+  }
+
+  ~Impl() override { stop(); }
+
+  void stop() {
+    const std::lock_guard lock(stopping_);
+    if (!thread_.joinable()) return;
+    listener_.stop();
+    thread_.join();
+  }
+
+  /// Runs `work` where the exchange may be touched and hands back its result.
+  template <class Work>
+  auto ask(Work work) -> decltype(work()) {
+    const std::lock_guard lock(stopping_);
+    if (!thread_.joinable()) return work();
+    std::packaged_task<decltype(work())()> task(std::move(work));
+    auto result = task.get_future();
+    listener_.post([&task] { task(); });
+    return result.get();
+  }
+
+  void on_open(ConnectionId id) override { exchange_.on_open(id, now_ms()); }
+  void on_closed(ConnectionId id) override { exchange_.on_closed(id); }
+  void on_text(ConnectionId id, std::string_view text) override {
+    exchange_.on_text(id, text, now_ms());
+  }
+  void on_ping(ConnectionId id) override { exchange_.on_ping(id, now_ms()); }
+  HttpReply on_get(std::string_view target) override {
+    return rest_.get(exchange_, target, now_ms());
+  }
+  std::int64_t on_tick() override {
+    // Never longer than a second, so that a due time in the far future needs no care.
+    constexpr std::int64_t kPauseMaxUs = 1'000'000;
+    const std::int64_t now_us = clock_.now_us();
+    const std::int64_t due_us = exchange_.advance(now_us);
+    return due_us <= now_us ? 0 : std::min(due_us - now_us, kPauseMaxUs);
+  }
+
+  Exchange& exchange() { return exchange_; }
+  Listener& listener() { return listener_; }
+  [[nodiscard]] std::uint16_t port() const { return port_; }
+  [[nodiscard]] const SimConfig& config() const { return config_; }
+  [[nodiscard]] const std::string& ca_pem() const { return credentials_.ca_pem; }
+
+ private:
+  [[nodiscard]] std::int64_t now_ms() const { return clock_.now_us() / 1000; }
+
+  Clock clock_;
+  SimConfig config_;
+  Credentials credentials_;
+  Listener listener_;
+  std::uint16_t port_;
+  Exchange exchange_;
+  Rest rest_;
+  std::mutex stopping_;
+  std::thread thread_;
+};
+
+SimServer::SimServer(SimConfig config) : impl_(std::make_unique<Impl>(std::move(config))) {}
+SimServer::~SimServer() = default;
+
+std::uint16_t SimServer::port() const {
+  return impl_->port();
+}
+const std::string& SimServer::ca_pem() const {
+  return impl_->ca_pem();
+}
+const std::string& SimServer::ca_file() const {
+  return impl_->config().write_ca_to;
+}
+
+ExchangeStats SimServer::stats() {
+  return impl_->ask([this] { return impl_->exchange().stats(); });
+}
+
+std::vector<std::string> SimServer::codes() {
+  return impl_->ask([this] { return impl_->exchange().codes(); });
+}
+
+std::optional<Book> SimServer::book(std::string_view code) {
+  return impl_->ask([&]() -> std::optional<Book> {
+    const Market* const market = impl_->exchange().market();
+    const std::uint32_t index = market != nullptr ? market->find(code) : Market::kNotFound;
+    if (index == Market::kNotFound) return std::nullopt;
+    return market->published_book(index);
+  });
+}
+
+std::string SimServer::book_json(std::string_view code) {
+  return impl_->ask([&]() -> std::string {
+    const Market* const market = impl_->exchange().market();
+    const std::uint32_t index = market != nullptr ? market->find(code) : Market::kNotFound;
+    if (index == Market::kNotFound) return {};
+    return exact_book_json(market->instruments()[index], market->published_book(index));
+  });
+}
+
+void SimServer::set_paused(bool paused) {
+  impl_->ask([&] {
+    impl_->exchange().set_paused(paused);
+    return true;
+  });
+}
+
+void SimServer::drop(ConnectionId id) {
+  impl_->ask([&] {
+    impl_->listener().drop(id);
+    return true;
+  });
+}
+
+void SimServer::drop_all() {
+  impl_->ask([&] {
+    for (const ConnectionStats& connection : impl_->exchange().stats().connections) {
+      if (connection.is_open) impl_->listener().drop(connection.id);
+    }
+    return true;
+  });
+}
+
+void SimServer::stop() {
+  impl_->stop();
+}
+
+}  // namespace upfeed::sim

@@ -1,0 +1,95 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sim/exchange.hpp"
+
+/// The exchange simulator: an Upbit-shaped TLS server for clients that cannot or must not reach the
+/// real one. It speaks WebSocket on /websocket/v1 and answers the REST calls a client starts with,
+/// on one port, on one thread of its own.
+namespace upfeed::sim {
+
+struct SimConfig {
+  std::string bind = "127.0.0.1";
+  std::uint16_t port = 0;    ///< 0 = any free port, see SimServer::port()
+  std::uint64_t seed = 1;    ///< the same seed is the same market
+  SyntheticProfile profile;  ///< its size and pace
+  /// Serve these recorded frames once instead of the synthetic market: as they are, only to clients
+  /// subscribed to (type, code), without snapshots of our own.
+  std::shared_ptr<const std::vector<CapturedFrame>> capture;
+  /// Rewrites captured frames for clients of another format. Called on the server's thread.
+  Transcoder transcode;
+  /// Times as fast as the clock; 0 = as fast as the connections take the frames.
+  double speed = 1;
+  /// Exchange time at the start of the market, unix ms; 0 = now. With a fixed start,
+  /// `start_on_subscribe` and one client, a run sends the same bytes every time.
+  std::int64_t start_time_ms = 0;
+  /// Nothing happens before the first request for realtime data.
+  bool start_on_subscribe = false;
+  /// Silence after the event that brings the realtime frames sent (all connections) to this number.
+  std::uint64_t frame_limit = std::numeric_limits<std::uint64_t>::max();
+  /// A connection with no frame in either direction for this long is cut without a close frame.
+  std::chrono::milliseconds idle_close = std::chrono::seconds(60);
+  /// Period of {"status":"UP"} after a PING.
+  std::chrono::milliseconds up_interval = std::chrono::seconds(10);
+  /// More than 5 requests a second or 100 a minute: error and close instead of only counting.
+  bool enforce_rate_limit = false;
+  /// Behave like the sg/id/th hosts: English errors, `level` refused and not sent.
+  bool regional = false;
+  /// A client this far behind is cut.
+  std::size_t queue_limit_bytes = 16U << 20;
+  /// Further DNS names and addresses of the certificate.
+  std::vector<std::string> extra_names;
+  /// Write the CA certificate (PEM) there at start; empty = do not.
+  std::string write_ca_to;
+};
+
+/// A running exchange. All member functions may be called from any thread, except from within the
+/// transcoder; they wait for the server's thread for at most about a millisecond.
+class SimServer {
+ public:
+  /// Starts serving; when it returns, clients can connect.
+  /// errors   throws std::runtime_error (address in use, CA file not writable, ...).
+  explicit SimServer(SimConfig config);
+  /// As stop().
+  ~SimServer();
+  SimServer(const SimServer&) = delete;
+  SimServer& operator=(const SimServer&) = delete;
+
+  [[nodiscard]] std::uint16_t port() const;
+  /// The CA that signed the server's certificate; made new for every server.
+  [[nodiscard]] const std::string& ca_pem() const;
+  /// Where it was written, empty if nowhere.
+  [[nodiscard]] const std::string& ca_file() const;
+
+  [[nodiscard]] ExchangeStats stats();
+  /// All codes, in the exchange's order.
+  [[nodiscard]] std::vector<std::string> codes();
+  /// The book of a code as last announced, whether or not somebody was subscribed; see
+  /// exact_book_json() for the form. Empty for unknown codes and captures.
+  [[nodiscard]] std::optional<Book> book(std::string_view code);
+  [[nodiscard]] std::string book_json(std::string_view code);
+
+  /// While paused connections stay up (pongs, UP, replies) but no market data is sent.
+  void set_paused(bool paused);
+  /// Cuts one connection, or all, without a close frame.
+  void drop(ConnectionId id);
+  void drop_all();
+  /// Cuts all connections and ends the thread. Then stats() and book() still answer.
+  void stop();
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace upfeed::sim

@@ -1,0 +1,51 @@
+#pragma once
+
+// Standard output: data only. Threads append, the main thread writes what has gathered in one call.
+//
+//   dispatcher --append--> waiting_ ==swap==> writing_ --write--> stdout
+//
+// Invariant: waiting_ stays below kWaitingBytesMax plus one append. A reader that is too slow makes
+// append() wait, and with it the feed, which then conflates and counts: nothing grows without end.
+
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <string>
+#include <string_view>
+
+namespace upfeed::program {
+
+class Output {
+ public:
+  /// Any thread.
+  void append(std::string_view text);
+  /// append() never waits from here on: the end is near, and the main thread no longer pumps.
+  void release();
+
+  /// The main thread: waits up to `wait` for text and writes it.
+  void pump(std::chrono::milliseconds wait);
+  /// The main thread: writes all there is.
+  void flush() { pump(std::chrono::milliseconds(0)); }
+  /// The reader of standard output is gone: nothing is written any more.
+  [[nodiscard]] bool closed() const noexcept { return closed_; }
+
+ private:
+  static constexpr std::size_t kWaitingBytesMax = std::size_t{8} << 20;
+
+  std::mutex mutex_;
+  std::condition_variable filled_;
+  std::condition_variable emptied_;
+  std::string waiting_;
+  std::string writing_;
+  bool released_ = false;
+  bool closed_ = false;  // main thread only
+};
+
+/// One line on standard error.
+void say(std::string_view text);
+
+/// Whether a person is looking at standard output.
+[[nodiscard]] bool stdout_is_terminal();
+[[nodiscard]] bool stderr_is_terminal();
+
+}  // namespace upfeed::program

@@ -1,0 +1,61 @@
+#include "upfeed/signals.hpp"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstring>
+
+#include "upfeed/exit_codes.hpp"
+
+namespace upfeed::program {
+namespace {
+
+std::atomic<bool> stop_wanted{false};
+std::atomic<const char*> last_words{nullptr};
+static_assert(std::atomic<bool>::is_always_lock_free, "used within a signal handler");
+static_assert(std::atomic<const char*>::is_always_lock_free, "used within a signal handler");
+
+void on_signal(int number) {
+  if (!stop_wanted.exchange(true)) return;
+  if (const char* const text = last_words.load()) {
+    // Nothing can be done about a terminal that is gone.
+    [[maybe_unused]] const ssize_t written = ::write(STDOUT_FILENO, text, ::strlen(text));
+  }
+  ::_exit(kExitSignalled + number);
+}
+
+sigset_t stop_signals() {
+  sigset_t set;
+  ::sigemptyset(&set);
+  ::sigaddset(&set, SIGINT);
+  ::sigaddset(&set, SIGTERM);
+  return set;
+}
+
+}  // namespace
+
+void install_signal_handlers() {
+  struct sigaction action {};
+  action.sa_handler = on_signal;
+  // Without SA_RESTART: a write that hangs on a full pipe returns, and the program can end.
+  ::sigaction(SIGINT, &action, nullptr);
+  ::sigaction(SIGTERM, &action, nullptr);
+  ::signal(SIGPIPE, SIG_IGN);
+}
+
+bool stop_requested() noexcept { return stop_wanted.load(std::memory_order_relaxed); }
+
+void set_last_words(const char* text) noexcept { last_words.store(text); }
+
+SignalsBlocked::SignalsBlocked() {
+  const sigset_t set = stop_signals();
+  ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
+}
+
+SignalsBlocked::~SignalsBlocked() {
+  const sigset_t set = stop_signals();
+  ::pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
+}
+
+}  // namespace upfeed::program
