@@ -1,6 +1,8 @@
 #include "upfeed/book.hpp"
 
 #include <algorithm>
+#include <cstddef>
+#include <cstring>
 
 namespace upfeed {
 namespace {
@@ -16,20 +18,40 @@ struct Changed {
   std::uint32_t bids = 0;
 };
 
+/// The prices of a unit, or its sizes: ask and bid in one register of any 64-bit machine with
+/// vectors. Unsigned, so that no difference overflows.
+using Pair = std::uint64_t __attribute__((vector_size(16)));
+enum Lane : std::size_t { kAsk, kBid };
+constexpr std::uint64_t kOnes = ~std::uint64_t{0};
+static_assert(offsetof(BookUnit, ask_price) == 0 && offsetof(BookUnit, bid_price) == 8);
+static_assert(offsetof(BookUnit, ask_size) == 16 && offsetof(BookUnit, bid_size) == 24);
+
+void load_prices(Pair& pair, const BookUnit& unit) {
+  std::memcpy(&pair, &unit, sizeof pair);
+}
+void load_sizes(Pair& pair, const BookUnit& unit) {
+  std::memcpy(&pair, reinterpret_cast<const std::byte*>(&unit) + sizeof pair, sizeof pair);
+}
+constexpr bool is_negative(std::uint64_t lane) {
+  return lane >> 63 != 0;
+}
+
 // No branch in the loop: levels change at random places, so one would be mispredicted.
 Changed replace_units(BookUnit* held, const BookUnit* fresh, std::size_t count) {
-  Changed changed;
-  for (std::size_t i = 0; i < count; ++i) {
-    const BookUnit unit = fresh[i];
-    const std::int64_t ask = (held[i].ask_price.raw() ^ unit.ask_price.raw()) |
-                             (held[i].ask_size.raw() ^ unit.ask_size.raw());
-    const std::int64_t bid = (held[i].bid_price.raw() ^ unit.bid_price.raw()) |
-                             (held[i].bid_size.raw() ^ unit.bid_size.raw());
-    changed.asks |= std::uint32_t{ask != 0} << i;
-    changed.bids |= std::uint32_t{bid != 0} << i;
-    held[i] = unit;
+  Pair masks{};
+  for (std::size_t i = count; i-- > 0;) {
+    Pair old_prices, old_sizes, prices, sizes;
+    load_prices(old_prices, held[i]);
+    load_sizes(old_sizes, held[i]);
+    load_prices(prices, fresh[i]);
+    load_sizes(sizes, fresh[i]);
+    const Pair difference = (old_prices ^ prices) | (old_sizes ^ sizes);
+    // The top bit of x | -x is set where x is not zero; it enters at the bottom of the mask.
+    masks = masks << 1 | (difference | -difference) >> 63;
+    held[i] = fresh[i];
   }
-  return changed;
+  return {.asks = static_cast<std::uint32_t>(masks[kAsk]),
+          .bids = static_cast<std::uint32_t>(masks[kBid])};
 }
 
 Changed replace_wide(WideUnitSizes* held, const WideUnitSizes* fresh, std::size_t count) {
@@ -44,22 +66,47 @@ Changed replace_wide(WideUnitSizes* held, const WideUnitSizes* fresh, std::size_
 
 /// Some price or size of the first `count` units is below zero.
 bool any_negative(const OrderbookEvent& event, std::size_t count) {
-  const std::span<const BookUnit> units = event.units();
+  const BookUnit* const units = event.unit_array();
   const std::span<const WideUnitSizes> wide = event.wide_sizes();
-  std::int64_t signs = 0;
-  if (wide.empty()) {
-    for (std::size_t i = 0; i < count; ++i) {
-      signs |= units[i].ask_price.raw() | units[i].bid_price.raw() | units[i].ask_size.raw() |
-               units[i].bid_size.raw();
-    }
-    return signs < 0;
-  }
-  Int128 wide_signs = 0;  // the narrow sizes are no guide here: the marker is negative
+  Pair all_prices{};
+  Pair all_sizes{};
   for (std::size_t i = 0; i < count; ++i) {
-    signs |= units[i].ask_price.raw() | units[i].bid_price.raw();
-    wide_signs |= wide[i].ask_size.raw() | wide[i].bid_size.raw();
+    Pair prices, sizes;
+    load_prices(prices, units[i]);
+    load_sizes(sizes, units[i]);
+    all_prices |= prices;
+    all_sizes |= sizes;
   }
-  return signs < 0 || wide_signs < 0;
+  const bool negative_price = is_negative(all_prices[kAsk] | all_prices[kBid]);
+  if (wide.empty()) return negative_price || is_negative(all_sizes[kAsk] | all_sizes[kBid]);
+  Int128 all_wide = 0;  // the narrow sizes are no guide here: the marker is negative
+  for (std::size_t i = 0; i < count; ++i) {
+    all_wide |= wide[i].ask_size.raw() | wide[i].bid_size.raw();
+  }
+  return negative_price || all_wide < 0;
+}
+
+/// Asks strictly ascend and bids strictly descend. No price is negative.
+bool sorted(const BookUnit* units, std::size_t asks, std::size_t bids) {
+  const std::size_t both = std::min(asks, bids);
+  Pair wrong{};
+  for (std::size_t i = 1; i < both; ++i) {
+    Pair before, prices;
+    load_prices(before, units[i - 1]);
+    load_prices(prices, units[i]);
+    // An ask has risen when rise - 1 is not negative, a bid has fallen when ~rise = -rise - 1 is
+    // not.
+    const Pair rise = prices - before;
+    wrong |= (rise + Pair{kOnes, 0}) ^ Pair { 0, kOnes };
+  }
+  bool in_order = !is_negative(wrong[kAsk] | wrong[kBid]);
+  for (std::size_t i = std::max<std::size_t>(both, 1); i < asks; ++i) {
+    in_order &= units[i].ask_price > units[i - 1].ask_price;
+  }
+  for (std::size_t i = std::max<std::size_t>(both, 1); i < bids; ++i) {
+    in_order &= units[i].bid_price < units[i - 1].bid_price;
+  }
+  return in_order;
 }
 
 }  // namespace
@@ -82,15 +129,7 @@ BookFault Book::check(const OrderbookEvent& event, std::size_t count) const noex
   }
   if (behind != 0) return BookFault::padding_inside;
 
-  unsigned unsorted = 0;
-  for (std::size_t i = 1; i < asks; ++i) {
-    unsorted |= static_cast<unsigned>(units[i].ask_price <= units[i - 1].ask_price);
-  }
-  for (std::size_t i = 1; i < bids; ++i) {
-    unsorted |= static_cast<unsigned>(units[i].bid_price >= units[i - 1].bid_price);
-  }
-  if (unsorted != 0) return BookFault::unsorted;
-
+  if (!sorted(units, asks, bids)) return BookFault::unsorted;
   if (asks > 0 && bids > 0 && units[0].bid_price >= units[0].ask_price) return BookFault::crossed;
   // After a reconnect a snapshot may well be older than what the last connection had sent.
   if (update_count_ > 0 && event.epoch == epoch_ && event.timestamp < timestamp_) {

@@ -293,7 +293,7 @@ void Connection::on_dialled(net::DialResult result) {
     return;
   }
   socket_ = std::move(result.socket->tls);
-  parser_ = net::WsParser({.message_bytes_max = config_.message_bytes_max});
+  parser_.reset();
   message_open_since_ = 0;
   session_.on_connected(epoch, now);
   act();
@@ -344,7 +344,8 @@ void Connection::report(const SessionAction& action) {
   event.system_errno = action.sys_errno;
   event.retry_in_ms = action.retry_in_ms;
   event.text.assign(std::string_view(action.text).substr(0, event.text.capacity()));
-  if (action.previous_state == SessionState::live && action.state != SessionState::live) {
+  if (action.previous_state == SessionState::live && action.state != SessionState::live &&
+      action.cause != StatusCause::requested) {
     counters_.reconnects.add();
   }
   outlet_.status(event);

@@ -57,8 +57,8 @@ class Decoder::Impl {
         policy_(policy),
         frame_bytes_max_(frame_bytes_max),
         scratch_buffer_(std::make_unique<char[]>(frame_bytes_max)) {
-    // The frame's nesting, and the bracket of a list.
-    if (parser_.allocate(frame_bytes_max, kDecodeDepthMax + 2) != simdjson::SUCCESS) {
+    // The frame's nesting, the bracket of a list, and what simdjson counts on top of them.
+    if (parser_.allocate(frame_bytes_max, kDecodeDepthMax + 4) != simdjson::SUCCESS) {
       throw std::bad_alloc();
     }
   }

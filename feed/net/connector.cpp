@@ -84,10 +84,11 @@ void Connector::Queue<Result>::push(Result result) {
 
 template <class Result>
 std::optional<Result> Connector::Queue<Result>::pop() {
-  // Relaxed: only a hint to look; the mutex hands the contents over. Missed now is found next time.
+  // Relaxed: only a hint to look; the mutex hands the contents over. Missed now is found next time,
+  // and so is a queue whose lock is just held: the poller never waits for a descheduled dial.
   if (count.load(std::memory_order_relaxed) == 0) return std::nullopt;
-  const std::lock_guard lock(mutex);
-  if (items.empty()) return std::nullopt;
+  const std::unique_lock lock(mutex, std::try_to_lock);
+  if (!lock.owns_lock() || items.empty()) return std::nullopt;
   std::optional<Result> result(std::move(items.front()));
   items.pop_front();
   count.store(items.size(), std::memory_order_relaxed);

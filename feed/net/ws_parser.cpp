@@ -51,6 +51,15 @@ WsParser::WsParser(WsLimits limits)
       buffer_(make_buffer(capacity_ + kPayloadPaddingBytes)),
       assembly_(make_buffer(limits.message_bytes_max + kPayloadPaddingBytes)) {}
 
+void WsParser::reset() noexcept {
+  begin_ = end_ = 0;
+  assembly_size_ = 0;
+  fragment_count_ = 0;
+  violation_ = WsViolation::none;
+  closed_ = false;
+  data_message_count_ = 0;
+}
+
 std::span<char> WsParser::prepare() noexcept {
   return {buffer_.get() + end_, capacity_ - end_};
 }

@@ -90,6 +90,10 @@ class WsParser {
   /// throws  std::bad_alloc.
   explicit WsParser(WsLimits limits = {});
 
+  /// Forgets everything but the memory: ready for the next connection. data_message_count() starts
+  /// anew.
+  void reset() noexcept;
+
   /// Where to put the next bytes of the stream. Call it after next() said need_more, or at first.
   [[nodiscard]] std::span<char> prepare() noexcept;
   /// `size_bytes` of the span from prepare() have been filled; at most its size.

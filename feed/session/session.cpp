@@ -75,6 +75,7 @@ void Session::stop(MonoTime now) {
 void Session::want(WantedSet set, MonoTime now) {
   if (set == tracker_.wanted()) return;
   const bool must_ask = tracker_.replace(std::move(set));
+  set_is_asked_ = false;
   held_ = false;
   if (!started_ || given_up_) return;
   if (tracker_.wanted().empty()) {
@@ -158,10 +159,9 @@ void Session::on_server_error(std::string_view name, std::string_view message, M
   } else if (name == kUnauthorizedName) {
     end.cause = StatusCause::unauthorized;
   } else {
-    // The answer to a request comes within a second. One that follows long after it, or while a
-    // newer set waits to be sent, says nothing against the set we would ask for next.
-    held_ = !request_pending_ && requests_in_epoch_ > 0 &&
-            now - last_request_ <= config_.first_data_timeout.count();
+    // The answer to a request comes within a second. One that follows long after it, or after the
+    // wanted set has changed, says nothing against what we would ask for next.
+    held_ = set_is_asked_ && now - last_request_ <= config_.first_data_timeout.count();
   }
   drop(kCloseNormal, end, now);
   settle(now);
@@ -255,6 +255,7 @@ void Session::request_when_due(MonoTime now) {
     return stream.mode != StreamMode::snapshot_only;
   });
   tracker_.mark_asked(now);
+  set_is_asked_ = true;
   data_pending_ = true;
   first_frames_at_ = std::min(first_frames_at_, now + config_.first_data_timeout.count());
 }
@@ -344,6 +345,7 @@ void Session::clear_live_timers() {
   first_frames_at_ = kNever;
   bad_frames_over_ = false;
   request_pending_ = false;
+  set_is_asked_ = false;
   data_pending_ = false;
 }
 

@@ -212,6 +212,7 @@ class Session {
   std::uint32_t bad_frames_in_row_ = 0;
   bool bad_frames_over_ = false;
   bool request_pending_ = false;  ///< the exchange must be asked (again)
+  bool set_is_asked_ = false;     ///< the last request was for the present wanted set
   bool server_flows_ = false;     ///< the last request named more than snapshots
   bool data_pending_ = false;     ///< data_arrived is owed to the last request
 

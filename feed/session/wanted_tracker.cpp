@@ -21,8 +21,9 @@ bool WantedTracker::replace(WantedSet set) {
     ++old;
   };
   for (std::size_t i = 0; i < set.size(); ++i) {
-    while (old < wanted_.size() && wanted_before(wanted_[old], set[i])) drop_old();
-    if (old == wanted_.size() || wanted_before(set[i], wanted_[old])) {
+    auto order = std::strong_ordering::greater;
+    while (old < wanted_.size() && (order = wanted_order(wanted_[old], set[i])) < 0) drop_old();
+    if (old == wanted_.size() || order > 0) {
       must_ask = true;
       continue;
     }

@@ -2,6 +2,7 @@
 // everything TLS does in mid-stream.
 #include <openssl/err.h>
 #include <poll.h>
+#include <sys/socket.h>
 
 #include <atomic>
 #include <cerrno>
@@ -75,6 +76,20 @@ class Consumer {
   WsParser parser_;
 };
 
+// The kernel stamps packets only while some socket asks for it, and starts to a moment after the
+// first one asked: this one asks early.
+class KernelStamps {
+ public:
+  KernelStamps() : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    const int on = 1;
+    EXPECT_EQ(::setsockopt(fd_.get(), SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on), 0);
+    std::this_thread::sleep_for(milliseconds(50));
+  }
+
+ private:
+  UniqueFd fd_;
+};
+
 std::string hello_frame() {
   std::string out(64, '\0');
   out.resize(write_ws_frame(out, WsOpcode::text, std::string("hello"), {1, 2, 3, 4}));
@@ -92,6 +107,7 @@ TEST_P(TlsHandover, no_frame_is_lost_between_http_and_the_hot_loop) {
   // The server sends the 101, two frames in the same record and twenty more records in one send;
   // then a key update, a ticket in mid-stream and close_notify. All 25 frames must come, in order.
   const bool v13 = GetParam().range == test::TlsRange::only_1_3;
+  const KernelStamps stamps;
   const test::TestCertificates certificates;
   std::string from_client;
   {

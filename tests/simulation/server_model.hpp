@@ -6,10 +6,10 @@
 
 #include <cstdint>
 #include <deque>
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 
 namespace upfeed::simulation {
 
@@ -27,6 +27,8 @@ class ArrivalCounter {
   explicit ArrivalCounter(Limits limits) : limits_(limits) {}
   /// False when this arrival breaks a limit.
   bool arrive(std::int64_t now_ns);
+  /// The earliest time at which one more breaks no limit.
+  [[nodiscard]] std::int64_t ready_at_ns() const;
   void reset() { arrivals_.clear(); }
 
  private:
@@ -42,7 +44,7 @@ struct NamedStream {
 };
 
 /// By "type|code|level"; level is empty where none was named.
-using NamedSet = std::map<std::string, NamedStream>;
+using NamedSet = std::unordered_map<std::string, NamedStream>;
 
 struct ParsedRequest {
   std::string ticket;

@@ -82,9 +82,10 @@ void SessionChecker::started() {
   refused_version_.reset();
 }
 
-void SessionChecker::wishes(const Wishes& wishes) {
+void SessionChecker::wishes(const Wishes& wishes, std::int64_t now_ns) {
   if (wishes == wishes_) return;
   ++wish_version_;
+  last_wish_ns_ = now_ns;
   for (std::size_t i = 0; i < kCatalogMax; ++i) {
     const bool same = wishes[i] && wishes_[i] && wishes[i]->mode == wishes_[i]->mode &&
                       wishes[i]->refresh == wishes_[i]->refresh;
@@ -102,7 +103,7 @@ void SessionChecker::connected(std::int64_t now_ns) {
   arrived_.reset();
   served_.reset();
   served_before_.reset();
-  flows_ = false;
+  flowing_.reset();
   asked_version_.reset();
   last_bytes_ns_ = now_ns;
   late_ns_ = 0;
@@ -197,14 +198,20 @@ void SessionChecker::check_set(const NamedSet& streams) {
   }
   served_before_ = served_;
   served_.reset();
-  flows_ = false;
+  flowing_.reset();
   for (std::size_t i = 0; i < catalog_.keys.size(); ++i) {
     if (wishes_[i]) asked_.set(i);
     const auto found = streams.find(catalog_.keys[i]);
     if (found == streams.end()) continue;
     served_.set(i);
-    if (!found->second.only_snapshot) flows_ = true;
+    served_units_[i] = found->second.units;
+    if (!found->second.only_snapshot) flowing_.set(i);
   }
+}
+
+std::string SessionChecker::units_of(std::size_t i) const {
+  const bool is_book = catalog_.streams[i].kind == EventKind::orderbook;
+  return is_book && wishes_[i]->units != 30 ? std::to_string(wishes_[i]->units) : "";
 }
 
 std::string SessionChecker::set_fault(const NamedSet& streams) const {
@@ -212,7 +219,7 @@ std::string SessionChecker::set_fault(const NamedSet& streams) const {
   for (std::size_t i = 0; i < catalog_.keys.size(); ++i) {
     if (wishes_[i] && !is_finished(i)) all_finished = false;
   }
-  if (all_finished && !flows_) return "request without need";
+  if (all_finished && flowing_.none()) return "request without need";
   std::size_t known = 0;
   for (std::size_t i = 0; i < catalog_.keys.size(); ++i) {
     const auto found = streams.find(catalog_.keys[i]);
@@ -231,9 +238,7 @@ std::string SessionChecker::set_fault(const NamedSet& streams) const {
         named.only_realtime != realtime) {
       return catalog_.keys[i] + " has wrong flags";
     }
-    const std::string units =
-        is_book && wishes_[i]->units != 30 ? std::to_string(wishes_[i]->units) : "";
-    if (named.units != units) return catalog_.keys[i] + " has wrong units";
+    if (named.units != units_of(i)) return catalog_.keys[i] + " has wrong units";
   }
   return known == streams.size() ? "" : "a stream that nobody knows";
 }
@@ -246,6 +251,10 @@ void SessionChecker::check_status(const SessionAction& action, std::int64_t now_
     fail(Rule::status_chain, "a transition to the same state, or a notice that is none");
   }
   state_ = action.state;
+  if (state_ == SessionState::failed && !unauthorized_ && refused_version_ != wish_version_ &&
+      config_.dial_attempts_max == 0) {
+    fail(Rule::dial_given_up, "failed without a reason");
+  }
   if (state_ == SessionState::stopped) stopped_ = true;
   if (action.cause == StatusCause::silent_peer &&
       now_ns - last_bytes_ns_ < config_.pong_timeout.count()) {
@@ -259,11 +268,31 @@ void SessionChecker::settled(SessionState state, MonoTime deadline, std::int64_t
                        state == SessionState::blocked;
   if (goes_on && deadline == Session::kNever) fail(Rule::wakes_up, "no deadline");
   if (!goes_on && deadline != Session::kNever) fail(Rule::wakes_up, "a deadline for nothing");
+  check_timers(deadline, now_ns);
+}
+
+void SessionChecker::check_timers(MonoTime deadline, std::int64_t now_ns) {
   if (deadline.ns <= now_ns) fail(Rule::wakes_up, "a due timer was left behind");
+  if (link_ != Link::live) return;
   const std::int64_t bound_ns = (config_.ping_interval + config_.pong_timeout).count();
-  if (link_ == Link::live && now_ns - last_bytes_ns_ > bound_ns + late_ns_) {
+  if (now_ns - last_bytes_ns_ > bound_ns + late_ns_) {
     fail(Rule::silent_peer_bound, "silence was not noticed");
   }
+  const std::int64_t due_ns =
+      std::max({last_wish_ns_ + config_.collect_window.count(),
+                last_request_ns_ + config_.request_spacing.count(),
+                requests_.ready_at_ns() + config_.request_limits.margin_ns});
+  if (now_ns > due_ns && needs_request()) fail(Rule::wakes_up, "a request is late");
+}
+
+/// The server's set lacks something wanted, has something unwanted that flows, or other units.
+bool SessionChecker::needs_request() const {
+  for (std::size_t i = 0; i < catalog_.keys.size(); ++i) {
+    if (wishes_[i] && !asked_[i]) return true;
+    if (flowing_[i] && !wishes_[i]) return true;
+    if (flowing_[i] && served_units_[i] != units_of(i)) return true;
+  }
+  return false;
 }
 
 void SessionChecker::must_be_restored(const Session& session) {

@@ -17,18 +17,18 @@ namespace upfeed::simulation {
 
 /// One thing a session must never do.
 enum class Rule : std::uint8_t {
-  epoch_grows,        ///< Each dial's epoch is the former plus one; others carry the latest.
-  one_connection,     ///< No dial while another lives or is under way.
-  dial_budget,        ///< The endpoint's limits of dials.
-  dial_block,         ///< No dial inside a block of the endpoint.
-  dial_given_up,      ///< No dial after 401 until start(), none for a refused set.
-  request_limits,     ///< The connection's limits of requests.
+  epoch_grows,     ///< Each dial's epoch is the former plus one; others carry the latest.
+  one_connection,  ///< No dial while another lives or is under way.
+  dial_budget,     ///< The endpoint's limits of dials.
+  dial_block,      ///< No dial inside a block of the endpoint.
+  dial_given_up,   ///< No dial after 401 until start(), none for a refused set; failed only then.
+  request_limits,  ///< The connection's limits of requests.
   request_connected,  ///< Requests and pings only on a live connection.
   request_text,       ///< Well-formed, right format, ticket never used before.
   request_set,        ///< The server's set is the wanted set, each stream in its right form.
   status_chain,       ///< Each status starts where the last ended; only notices repeat.
   quiet_after_stop,   ///< Nothing behind the stop.
-  wakes_up,           ///< A state that must go on has a deadline, and it lies ahead.
+  wakes_up,           ///< A state that must go on has a deadline ahead; no request is late.
   silent_peer_bound,  ///< Silence is noticed in time, and only silence.
   restored,           ///< When faults end: live, with all first frames, within the bound.
 };
@@ -61,7 +61,7 @@ class SessionChecker {
   // The world, before the session hears of it.
   void started();
   void stopped() { stopping_ = true; }
-  void wishes(const Wishes& wishes);
+  void wishes(const Wishes& wishes, std::int64_t now_ns);
   void connected(std::int64_t now_ns);
   /// The dial failed or the connection was lost.
   void ended() { link_ = Link::none; }
@@ -101,6 +101,9 @@ class SessionChecker {
   void check_set(const NamedSet& streams);
   [[nodiscard]] std::string set_fault(const NamedSet& streams) const;
   void check_status(const SessionAction& action, std::int64_t now_ns);
+  void check_timers(MonoTime deadline, std::int64_t now_ns);
+  [[nodiscard]] bool needs_request() const;
+  [[nodiscard]] std::string units_of(std::size_t i) const;
   [[nodiscard]] bool is_finished(std::size_t i) const {
     return wishes_[i]->mode == StreamMode::snapshot_only && arrived_[i];
   }
@@ -121,13 +124,15 @@ class SessionChecker {
   bool stopped_ = false;
   bool unauthorized_ = false;
   std::int64_t last_request_ns_ = 0;
+  std::int64_t last_wish_ns_ = 0;
   std::int64_t last_bytes_ns_ = 0;
   std::int64_t late_ns_ = 0;
   std::bitset<kCatalogMax> asked_;    // named on this connection since it is wanted like this
   std::bitset<kCatalogMax> arrived_;  // and a frame came since
   std::bitset<kCatalogMax> served_;
   std::bitset<kCatalogMax> served_before_;
-  bool flows_ = false;  // the server's set holds more than snapshots
+  std::bitset<kCatalogMax> flowing_;  // served, and not only as a snapshot
+  std::array<std::string, kCatalogMax> served_units_;
   std::unordered_set<std::string> tickets_;
 
   std::optional<Rule> broken_;

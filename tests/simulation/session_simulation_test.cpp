@@ -135,7 +135,7 @@ class Corrupted : public testing::Test {
       if (catalog.keys[i] == "ticker|KRW-BTC|") wishes[i] = Wish{30, StreamMode::snapshot_only, 0};
       if (catalog.keys[i] == "orderbook|KRW-BTC|") wishes[i] = Wish{15, StreamMode::both, 0};
     }
-    checker.wishes(wishes);
+    checker.wishes(wishes, kNow);
     checker.started();
     dial(1);
     checker.connected(kNow);
@@ -162,7 +162,7 @@ class Corrupted : public testing::Test {
 
 TEST_F(Corrupted, good_life_is_no_violation) {
   ask(good_request(1));
-  checker.settled(SessionState::live, {kNow + 1}, kNow);
+  checker.settled(SessionState::live, {kNow + kSecond}, kNow);
   EXPECT_FALSE(checker.broken()) << checker.detail();
 }
 TEST_F(Corrupted, epoch_that_does_not_grow) {
@@ -286,7 +286,16 @@ TEST_F(Corrupted, deadline_that_passed) {
   checker.settled(SessionState::live, {kNow}, kNow);
   expect(Rule::wakes_up);
 }
+TEST_F(Corrupted, request_that_is_late) {
+  checker.settled(SessionState::live, {kNow + kSecond}, kNow + 1);
+  expect(Rule::wakes_up);
+}
+TEST_F(Corrupted, failure_without_a_reason) {
+  checker.action(status(SessionState::live, SessionState::failed, 1), kNow);
+  expect(Rule::dial_given_up);
+}
 TEST_F(Corrupted, silence_not_noticed) {
+  ask(good_request(1));
   const std::int64_t late = kNow + 20 * kSecond + 1;
   checker.settled(SessionState::live, {late + 1}, late);
   expect(Rule::silent_peer_bound);

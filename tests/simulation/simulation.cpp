@@ -25,6 +25,7 @@ Simulation::Simulation(std::uint64_t seed, Coverage& coverage)
     return RateLimits{.per_second = static_cast<std::uint32_t>(limits.per_second),
                       .per_minute = static_cast<std::uint32_t>(limits.per_minute)};
   };
+  short_pause_percent_ = percent(50) ? 50 : 97;
   dial_limits_ = kDialLimits[below(kDialLimits.size())];
   endpoint_ = std::make_unique<EndpointModel>(dial_limits_);
   budget_ = std::make_unique<DialBudget>(rates(dial_limits_));
@@ -76,7 +77,7 @@ std::string Simulation::run(std::uint64_t events) {
     advance_to(next_ns);
   }
   for (auto& actor : actors_) {
-    actor->checker.must_be_restored(actor->session);
+    if (broken().empty()) actor->checker.must_be_restored(actor->session);
     coverage_.requests += actor->session.counters().requests;
     coverage_.dials += actor->session.counters().dials;
   }
@@ -104,7 +105,7 @@ void Simulation::step(Actor& actor) {
     resolve_dial(actor);
   } else if (choice < 40) {
     pass_time();
-  } else if (choice < 70) {
+  } else if (choice < 77) {
     frame(actor);
   } else if (choice < 85) {
     change_wishes(actor);
@@ -116,7 +117,7 @@ void Simulation::step(Actor& actor) {
 // Time. Every timer runs when it is due; where it cannot, the owner overslept.
 
 void Simulation::pass_time() {
-  const std::int64_t unit_ns = percent(50) ? 10 * kMillisecond : kSecond;
+  const std::int64_t unit_ns = percent(short_pause_percent_) ? 10 * kMillisecond : kSecond;
   advance_to(now_ns_ + static_cast<std::int64_t>(below(20)) * unit_ns);
 }
 
@@ -351,9 +352,9 @@ void Simulation::error_frame(Actor& actor) {
 void Simulation::change_wishes(Actor& actor) {
   constexpr std::array<std::uint8_t, 4> kUnits = {1, 5, 15, 30};
   std::size_t changes = 1;
-  if (percent(10)) {
+  if (percent(5)) {
     count(Fault::wishes_burst);
-    changes = 20;
+    changes = 12;
   }
   if (percent(5)) {
     count(Fault::wishes_gone);
@@ -379,7 +380,7 @@ void Simulation::change_wishes(Actor& actor) {
 }
 
 void Simulation::set_wishes(Actor& actor) {
-  actor.checker.wishes(actor.wishes);
+  actor.checker.wishes(actor.wishes, now_ns_);
   actor.session.want(to_wanted(catalog(), actor.wishes), now());
   after_input(actor);
 }

@@ -95,6 +95,7 @@ class Simulation {
   std::uint64_t random_state_;
   Coverage& coverage_;
   std::int64_t now_ns_ = 1'000 * kSecond;
+  unsigned short_pause_percent_ = 0;  // a hasty world presses on the limits, a slow one on timers
   Limits dial_limits_;
   std::unique_ptr<EndpointModel> endpoint_;
   std::unique_ptr<DialBudget> budget_;

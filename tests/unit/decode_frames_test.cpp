@@ -165,12 +165,12 @@ TEST(DecodeFrames, unknown_keys_are_ignored) {
 // Keys and texts are written with escapes; they mean the same.
 TEST(DecodeFrames, escapes_mean_what_they_stand_for) {
   DecodeHarness harness;
-  ASSERT_TRUE(
-      harness
-          .decode(
-              R"({"t\u0079pe":"tr\u0061de","c\u006Fde":"KRW\u002dBTC","trade_timestamp":1,"trade_price":2,)"
-              R"("trade_volume":3,"ask\u005fbid":"A\u0053K","sequential_id":4,"trade_date":"\"\\\/\b\f\n\r\t\u00e9"})")
-          .is_event());
+  ASSERT_TRUE(harness
+                  .decode(R"({"t\u0079pe":"tr\u0061de","c\u006Fde":"KRW\u002dBTC",)"
+                          R"("trade_timestamp":1,"trade_price":2,)"
+                          R"("trade_volume":3,"ask\u005fbid":"A\u0053K","sequential_id":4,)"
+                          R"("trade_date":"\"\\\/\b\f\n\r\t\u00e9"})")
+                  .is_event());
   const auto& event = harness.as<TradeEvent>();
   EXPECT_EQ(event.code.view(), "KRW-BTC");
   EXPECT_EQ(event.ask_bid, Side::ask);
@@ -214,10 +214,11 @@ TEST(DecodeFrames, other_frames_are_told_apart) {
   EXPECT_EQ(rest.error.message, "Code not found");
   EXPECT_EQ(harness.decode(R"({"error":{"name":"A","name":"B"}})").errc, DecodeErrc::duplicate_key);
 
-  for (
-      const char* text :
-      {R"({"method":"LIST_SUBSCRIPTIONS","result":[{"type":"ticker","codes":["KRW-BTC"]}],"ticket":"x"})",
-       R"([{"rslt":[{"ty":"ticker","cds":["KRW-BTC"]}],"tckt":"x","mthd":"LIST_SUBSCRIPTIONS"}])"}) {
+  for (const char* text :
+       {R"({"method":"LIST_SUBSCRIPTIONS","result":[{"type":"ticker","codes":["KRW-BTC"]}],)"
+        R"("ticket":"x"})",
+        R"([{"rslt":[{"ty":"ticker","cds":["KRW-BTC"]}],"tckt":"x",)"
+        R"("mthd":"LIST_SUBSCRIPTIONS"}])"}) {
     const Decoded decoded = harness.decode(text);
     ASSERT_TRUE(decoded.ok()) << to_string(decoded.errc);
     EXPECT_EQ(decoded.frame_class, FrameClass::subscriptions);

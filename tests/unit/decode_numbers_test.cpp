@@ -50,7 +50,7 @@ TEST(DecodeNumbers, orderbook_takes_every_spelling) {
   for (const std::string& text : wide_spellings()) sizes.push_back(text);
   for (const WireFormat format : kAllFormats) {
     for (std::size_t i = 0; i < sizes.size(); ++i) {
-      const std::string& price = spellings()[i % spellings().size()];
+      const std::string price = spellings()[i % spellings().size()];
       const std::vector<SampleUnit> units = {{price, price, sizes[i], sizes[i]}};
       const Decoded decoded = harness.decode(sample_text(sample_orderbook(), format, units));
       ASSERT_TRUE(decoded.is_event()) << to_string(decoded.errc) << price << ' ' << sizes[i];

@@ -1,5 +1,5 @@
 // The histogram behind the program's latencies, against a sorted list of the same values.
-#include "upfeed/histogram.hpp"
+#include "histogram.hpp"
 
 #include <gtest/gtest.h>
 

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -90,18 +91,14 @@ TEST(Market, readers_see_whole_entries_while_another_thread_adds) {
   std::vector<MarketCode> codes;
   for (std::uint32_t i = 0; i < kMarkets; ++i) codes.push_back(code_of("T-" + std::to_string(i)));
   MarketTable table(kMarkets);
-  const auto read = [&] {
-    std::uint32_t counted = 0;
+  // One reader learns of new codes by the table alone, the other by the count first: each way of
+  // synchronising has to be enough by itself.
+  std::atomic<int> started{0};
+  const auto find_all = [&] {
+    ++started;
     for (std::uint32_t known = 0; known < kMarkets;) {
-      const std::uint32_t count = table.count();
-      ASSERT_GE(count, counted);
-      counted = count;
-      if (count > 0) {
-        ASSERT_EQ(table.code(MarketId{count - 1}), codes[count - 1]);
-      }
       const MarketId id = table.find(codes[known]);
       if (!id.valid()) {
-        ASSERT_LE(count, known) << "a counted code must be found";
         std::this_thread::yield();
         continue;
       }
@@ -110,8 +107,22 @@ TEST(Market, readers_see_whole_entries_while_another_thread_adds) {
       ++known;
     }
   };
-  std::thread first(read);
-  std::thread second(read);
+  const auto count_all = [&] {
+    ++started;
+    std::uint32_t counted = 0;
+    while (counted < kMarkets) {
+      const std::uint32_t count = table.count();
+      ASSERT_GE(count, counted);
+      if (count == counted) std::this_thread::yield();
+      for (; counted < count; ++counted) {
+        ASSERT_EQ(table.code(MarketId{counted}), codes[counted]);
+        ASSERT_EQ(table.find(codes[counted]).value, counted);
+      }
+    }
+  };
+  std::thread first(find_all);
+  std::thread second(count_all);
+  while (started.load() < 2) std::this_thread::yield();
   for (const MarketCode& code : codes) {
     ASSERT_TRUE(table.intern(code).valid());
     if (table.count() % 64 == 0) std::this_thread::yield();

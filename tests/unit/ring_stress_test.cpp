@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::size_t kCapacity = 8192;
 constexpr std::size_t kLargest = 6000;
-constexpr std::uint64_t kRecordCount = 200'000;
+constexpr std::uint64_t kRecordCount = 100'000;
 
 struct Pace {
   // Once in this many records a side sleeps; 0: never.

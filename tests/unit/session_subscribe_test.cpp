@@ -284,6 +284,14 @@ TEST(SessionSubscribe, error_is_not_held_against_another_set) {
   newer.want({kBtc, kEth});
   newer.error("INVALID_PARAM");
   EXPECT_EQ(newer.take_log().at(1), "live>backing_off e1 server_error");
+  const WantedStream once = stream(EventKind::trade, "KRW-ETH", 1, StreamMode::snapshot_only);
+  Harness smaller;
+  smaller.go_live({kBtc, once});
+  smaller.frame(once);
+  smaller.want({kBtc});
+  smaller.error("INVALID_PARAM");
+  EXPECT_EQ(smaller.take_log().at(1), "live>backing_off e1 server_error")
+      << "the set changed, although that alone needs no request";
   Harness served;
   served.go_live({kBtc});
   served.frame(kBtc);

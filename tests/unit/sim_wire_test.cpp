@@ -131,6 +131,14 @@ TEST(SimNumber, spellings_follow_java_and_the_wire) {
   for (const Row& row : rows) EXPECT_EQ(spelled(row.value, row.spelling), row.text);
 }
 
+TEST(SimNumber, spellings_of_2021_are_trimmed_decimals) {
+  // Goal: the column of the 2021 captures; method: numbers seen there.
+  EXPECT_EQ(spelled({127 * kOne, 8}, Spelling::trimmed_decimal), "127.0");
+  EXPECT_EQ(spelled({36, 8}, Spelling::trimmed_decimal), "3.6E-7");
+  EXPECT_EQ(spelled({9, 8}, Spelling::trimmed_decimal), "9E-8");
+  EXPECT_EQ(spelled({1'444'446'376'230'923, 8}, Spelling::trimmed_decimal), "14444463.76230923");
+}
+
 TEST(SimNumber, every_spelling_denotes_the_same_exact_value) {
   // Goal: no spelling changes a value; method: random values of all magnitudes up to 2^100, parsed
   // back by an independent reader.
@@ -142,7 +150,7 @@ TEST(SimNumber, every_spelling_denotes_the_same_exact_value) {
     if (random.chance(20)) units -= units % 100'000;
     const Exact value{units, static_cast<int>(random.below(17))};
     for (const Spelling spelling : {Spelling::plain, Spelling::big_decimal, Spelling::java_double,
-                                    Spelling::integer_or_double}) {
+                                    Spelling::integer_or_double, Spelling::trimmed_decimal}) {
       const std::string text = spelled(value, spelling);
       ASSERT_EQ(normalise(text), normalise(value)) << text << " seed " << kSeed;
     }
@@ -286,7 +294,8 @@ TEST(SimWire, keys_come_in_the_documented_order) {
   book.asks.count = book.bids.count = 1;
   book.time_ms = 1'790'134'742'106;
   frame.clear();
-  write_orderbook(frame, Format::simple_list, StreamType::realtime, it, book, {1, 0, true});
+  write_orderbook(frame, Format::simple_list, StreamType::realtime, it, book,
+                  {1, 0, true, Era::y2026});
   EXPECT_EQ(
       frame,
       R"([{"ty":"orderbook","cd":"KRW-BTC","tms":1790134742106,"tas":0.02054761,"tbs":0.08120946,)"
@@ -309,6 +318,36 @@ TEST(SimWire, keys_come_in_the_documented_order) {
             R"("trade_price":91157000.00000000,"candle_acc_trade_volume":0.15511395,)"
             R"("candle_acc_trade_price":14139448.26754000,"timestamp":1785397531885,)"
             R"("stream_type":"SNAPSHOT"})");
+}
+
+TEST(SimWire, frames_of_2021_have_their_own_keys_and_spelling) {
+  // Goal: the old SIMPLE form; method: one trade and one book, compared whole.
+  Instrument it;
+  it.code = "KRW-IQ";
+  Trade trade;
+  trade.time_ms = 1'617'646'620'000;
+  trade.sequential_id = 16'176'466'200'000'000;
+  trade.price = 412 * kOne / 10;
+  trade.volume = 1'211'168'782'622;
+  trade.aggressor = Aggressor::ask;
+  std::string frame;
+  write_trade(frame, Format::simple, StreamType::realtime, it, trade, 432 * kOne / 10,
+              1'617'646'621'082, Era::y2021);
+  EXPECT_EQ(frame,
+            R"({"ty":"trade","cd":"KRW-IQ","tms":1617646621082,"td":"2021-04-05","ttm":"18:17",)"
+            R"("ttms":1617646620000,"tp":41.2,"tv":12111.68782622,"ab":"ASK","pcp":43.20000000,)"
+            R"("c":"FALL","cp":2.00000000,"sid":16176466200000000,"st":"REALTIME"})");
+  Book book;
+  book.asks.levels[0] = {42 * kOne, 30 * kOne};
+  book.bids.levels[0] = {412 * kOne / 10, 2'434'789'599'112};
+  book.asks.count = book.bids.count = 1;
+  book.time_ms = 1'617'646'620'673;
+  frame.clear();
+  write_orderbook(frame, Format::simple, StreamType::realtime, it, book, {1, 0, false, Era::y2021});
+  EXPECT_EQ(
+      frame,
+      R"({"ty":"orderbook","cd":"KRW-IQ","tms":1617646620673,"tas":30.0,"tbs":24347.89599112,)"
+      R"("obu":[{"ap":42.0,"bp":41.2,"as":30.0,"bs":24347.89599112}],"st":"REALTIME"})");
 }
 
 }  // namespace

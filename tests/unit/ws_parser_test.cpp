@@ -283,6 +283,26 @@ TEST(WsParser, nothing_is_parsed_behind_a_close_frame) {
   EXPECT_FALSE(parser.mid_message());
 }
 
+TEST(WsParser, reset_makes_it_as_new) {
+  // After a violation, after a close, and with fragments and half a frame pending: once reset, the
+  // next connection's stream is parsed from its first byte.
+  WsParser parser;
+  for (const std::string& before :
+       {frame({.rsv = 1}), close_code(1000), first(2, "open") + binary("abc").substr(0, 3)}) {
+    Seen seen;
+    feed(parser, before, seen);
+    parser.reset();
+    EXPECT_EQ(parser.violation(), WsViolation::none);
+    EXPECT_FALSE(parser.mid_message());
+    EXPECT_FALSE(parser.close_received());
+    Seen after;
+    feed(parser, first(1, "a") + last("b"), after);
+    EXPECT_EQ(after.log, "t:ab|");
+    EXPECT_EQ(parser.data_message_count(), 1u);
+    parser.reset();
+  }
+}
+
 std::string script_of_20_frames() {
   return binary("{\"a\":1}") + frame({.opcode = 9}, "ping") + text("plain") + binary("") +
          first(2, "frag") + frame({.opcode = 10}, "") + middle("ment") + last("ed") +

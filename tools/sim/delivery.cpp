@@ -176,7 +176,8 @@ void Exchange::write_frame(std::string& out, std::size_t stream, std::uint32_t c
   if (stream == kStreamTicker) {
     write_ticker(out, format, type, instrument, market_->ticker(code), trade, time_ms);
   } else if (stream == kStreamTrade) {
-    write_trade(out, format, type, instrument, trade, market_->ticker(code).prev_closing, time_ms);
+    write_trade(out, format, type, instrument, trade, market_->ticker(code).prev_closing, time_ms,
+                options_.era);
   } else if (stream == kStreamOrderbook) {
     write_orderbook(out, format, type, instrument, market_->published_book(code), view);
   } else {

@@ -56,6 +56,8 @@ void Exchange::on_closed(ConnectionId id) {
   if (connection == nullptr) return;
   remove_routes(*connection);
   connection->stats.is_open = false;
+  keep_counts(*connection);
+  connection->counts = {};
   open_.erase(id);
 }
 
@@ -128,6 +130,13 @@ void Exchange::remove_routes(const Connection& connection) {
   }
 }
 
+BookView Exchange::make_view(std::size_t units, std::int64_t level) const {
+  constexpr std::size_t kUnitsMax2021 = 15;
+  const bool is_old = options_.era == Era::y2021;
+  return {is_old ? std::min(units, kUnitsMax2021) : units, level, !options_.regional && !is_old,
+          options_.era};
+}
+
 bool Exchange::has_level(std::uint32_t code, std::int64_t level) const {
   if (level == 0) return true;
   if (!market_) return false;
@@ -143,7 +152,7 @@ void Exchange::add_type(Connection& connection, const TypeRequest& type,
     const auto found = by_code_.find(std::string(book_code.code));
     // Unknown codes and levels a market does not have: no frame, no error.
     if (found == by_code_.end() || !has_level(found->second, type.level)) continue;
-    const BookView view{book_code.units, type.level, !options_.regional};
+    const BookView view = make_view(book_code.units, type.level);
     if (type.wants_snapshot) snapshots.push_back({type.stream, found->second, view});
     if (!type.wants_realtime) continue;
     auto& list = routes(type.stream, found->second);
@@ -245,17 +254,22 @@ std::int64_t Exchange::next_timer_ms() const {
   return due;
 }
 
+void Exchange::keep_counts(Connection& connection) const {
+  const auto& counts = connection.counts;
+  for (std::size_t i = 0; i < counts.size(); ++i) {
+    if (counts[i] == 0) continue;
+    const std::string stream(stream_name(i / codes_.size()));
+    connection.stats.frames_by_type_and_code[{stream, codes_[i % codes_.size()]}] = counts[i];
+  }
+}
+
 ExchangeStats Exchange::stats() const {
   ExchangeStats stats = totals_;
   stats.connections_open = open_.size();
   stats.source_finished = finished_;
   for (const auto& connection : connections_) {
-    ConnectionStats& copy = stats.connections.emplace_back(connection->stats);
-    for (std::size_t i = 0; i < connection->counts.size(); ++i) {
-      if (connection->counts[i] == 0) continue;
-      copy.frames_by_type_and_code[{std::string(stream_name(i / codes_.size())),
-                                    codes_[i % codes_.size()]}] = connection->counts[i];
-    }
+    keep_counts(*connection);
+    stats.connections.push_back(connection->stats);
   }
   return stats;
 }

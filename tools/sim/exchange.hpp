@@ -73,6 +73,7 @@ struct ExchangeOptions {
   std::int64_t up_interval_ms = 10'000;       ///< server-wide tick of {"status":"UP"}
   std::int64_t error_close_delay_ms = 150;    ///< from an error frame to its close
   bool enforce_rate_limit = false;            ///< error and close instead of only counting
+  Era era = Era::y2026;                       ///< habits of writing
   bool regional = false;                      ///< sg/id/th hosts: English, no level
   std::size_t queue_limit_bytes = 16U << 20;  ///< a reader further behind is dropped
 };
@@ -178,6 +179,8 @@ class Exchange {
   void list_subscriptions(Connection& connection, const ListRequest& request);
   void refuse(Connection& connection, const Refusal& refusal, std::int64_t now_ms);
   void drop(Connection& connection);
+  void keep_counts(Connection& connection) const;
+  [[nodiscard]] BookView make_view(std::size_t units, std::int64_t level) const;
   void remove_routes(const Connection& connection);
   [[nodiscard]] bool has_level(std::uint32_t code, std::int64_t level) const;
   [[nodiscard]] std::vector<Route>& routes(std::size_t stream, std::uint32_t code);

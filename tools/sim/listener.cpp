@@ -11,7 +11,9 @@
 #include <boost/beast/http.hpp>
 #include <boost/beast/websocket.hpp>
 
+#include <array>
 #include <chrono>
+#include <ctime>
 #include <optional>
 #include <unordered_map>
 #include <unordered_set>
@@ -31,6 +33,18 @@ using std::chrono::milliseconds;
 constexpr milliseconds kCloseTimeout{2'000};
 constexpr milliseconds kShutdownTimeout{500};
 constexpr std::size_t kRequestBytesMax = 1U << 20;
+constexpr milliseconds kAcceptPause{50};
+
+/// Now in the form of the Date header, a client's only hint at the exchange's clock.
+std::string http_date() {
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  gmtime_r(&now, &parts);
+  std::array<char, 64> text{};
+  const std::size_t size =
+      std::strftime(text.data(), text.size(), "%a, %d %b %Y %H:%M:%S GMT", &parts);
+  return {text.data(), size};
+}
 
 /// The bytes between WebSocket and TLS. Writes are collected in memory and go out together, so a
 /// burst of frames costs a few TLS records and system calls instead of one each. A write never
@@ -171,7 +185,11 @@ struct Listener::Impl {
 
   Impl(const std::string& bind_address, std::uint16_t port, const Credentials& credentials,
        ListenerEvents& listener_events)
-      : events(listener_events), tls(asio::ssl::context::tls_server), acceptor(io), timer(io) {
+      : events(listener_events),
+        tls(asio::ssl::context::tls_server),
+        acceptor(io),
+        timer(io),
+        accept_timer(io) {
     tls.set_options(asio::ssl::context::default_workarounds | asio::ssl::context::no_tlsv1 |
                     asio::ssl::context::no_tlsv1_1);
     tls.use_certificate_chain(asio::buffer(credentials.certificate_pem));
@@ -198,6 +216,7 @@ struct Listener::Impl {
   asio::ssl::context tls;
   Tcp::acceptor acceptor;
   asio::steady_timer timer;
+  asio::steady_timer accept_timer;
   ConnectionId next_id = 1;
 };
 
@@ -268,6 +287,7 @@ class Listener::Impl::Session : public std::enable_shared_from_this<Session> {
         is_get ? std::string_view(request.target().data(), request.target().size()) : "");
     http::response<http::string_body> response(http::int_to_status(reply.status), request.version(),
                                                reply.body);
+    response.set(http::field::date, http_date());
     response.set(http::field::content_type, "application/json;charset=UTF-8");
     if (!reply.remaining_request.empty()) {
       response.set("Remaining-Req", reply.remaining_request);
@@ -288,6 +308,7 @@ class Listener::Impl::Session : public std::enable_shared_from_this<Session> {
     buffer_.consume(buffer_.size());
     socket_.emplace(pipe_);
     socket_->set_option(websocket::stream_base::decorator([](websocket::response_type& response) {
+      response.set(http::field::date, http_date());
       response.set("remaining-req", "group=websocket; min=300; sec=4");
       response.set("limit-by-ip", "Yes");
     }));
@@ -350,8 +371,16 @@ class Listener::Impl::Session : public std::enable_shared_from_this<Session> {
 void Listener::Impl::accept() {
   acceptor.async_accept([this](error_code error, Tcp::socket socket) {
     if (error == asio::error::operation_aborted) return;
-    if (!error) std::make_shared<Session>(*this, std::move(socket))->start();
-    accept();
+    if (!error) {
+      std::make_shared<Session>(*this, std::move(socket))->start();
+      accept();
+      return;
+    }
+    // Out of file descriptors, most likely: trying again at once would only burn the core.
+    accept_timer.expires_after(kAcceptPause);
+    accept_timer.async_wait([this](error_code stopped) {
+      if (!stopped) accept();
+    });
   });
 }
 

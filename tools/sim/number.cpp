@@ -100,6 +100,7 @@ Exact stripped(Exact value) {
 void spell(std::string& out, Exact value, Spelling spelling) {
   if (spelling != Spelling::big_decimal) value = stripped(value);
   if (value.units < 0) out.push_back('-');
+  if (spelling == Spelling::trimmed_decimal && value.scale == 0) value = {value.units * 10, 1};
   const Digits digits(value.units < 0 ? -static_cast<UInt128>(value.units)
                                       : static_cast<UInt128>(value.units));
   const int exponent = static_cast<int>(digits.text().size()) - 1 - value.scale;
@@ -108,6 +109,7 @@ void spell(std::string& out, Exact value, Spelling spelling) {
       write_fixed(out, digits.text(), value.scale);
       break;
     case Spelling::big_decimal:
+    case Spelling::trimmed_decimal:
       if (exponent >= -6) {
         write_fixed(out, digits.text(), value.scale);
       } else {

@@ -29,6 +29,7 @@ enum class Spelling : std::uint8_t {
   plain,              ///< no exponent, no needless zeros: 116606000, 0.02054761, 0
   big_decimal,        ///< java.math.BigDecimal.toString, scale kept: 0.00077720, 9E-8, 0E-8
   java_double,        ///< java.lang.Double.toString layout: 1.16539E8, 64598.0, 5.0E-4, 0.0
+  trimmed_decimal,    ///< BigDecimal of 2021, one decimal at least: 127.0, 3.6E-7, 14444463.76
   integer_or_double,  ///< plain when whole, otherwise java_double: 116606000, 6.89E-6
 };
 

@@ -13,7 +13,8 @@ constexpr std::string_view kNoRoute =
     R"({"error":{"name":"not_found","message":"no Route matched with those values"}})";
 constexpr std::string_view kNoCode = R"({"error":{"name":404,"message":"Code not found"}})";
 constexpr std::string_view kNoParameter =
-    R"({"error":{"name":400,"message":"Missing request parameter. Check the required parameters!"}})";
+    R"({"error":{"name":400,"message":"Missing request parameter. )"
+    R"(Check the required parameters!"}})";
 
 std::string unescape(std::string_view text) {
   std::string out;

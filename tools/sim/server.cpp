@@ -45,6 +45,7 @@ ExchangeOptions exchange_options(const SimConfig& config) {
   options.idle_close_ms = config.idle_close.count();
   options.up_interval_ms = config.up_interval.count();
   options.enforce_rate_limit = config.enforce_rate_limit;
+  options.era = config.era;
   options.regional = config.regional;
   options.queue_limit_bytes = config.queue_limit_bytes;
   return options;

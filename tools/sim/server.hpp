@@ -43,6 +43,8 @@ struct SimConfig {
   std::chrono::milliseconds up_interval = std::chrono::seconds(10);
   /// More than 5 requests a second or 100 a minute: error and close instead of only counting.
   bool enforce_rate_limit = false;
+  /// Whose habits of writing to follow.
+  Era era = Era::y2026;
   /// Behave like the sg/id/th hosts: English errors, `level` refused and not sent.
   bool regional = false;
   /// A client this far behind is cut.

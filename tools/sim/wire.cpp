@@ -93,12 +93,14 @@ void write_turnover(JsonWriter& json, std::string_view name, std::string_view al
 /// How the numbers of one orderbook frame are spelled.
 class BookSpeller {
  public:
-  BookSpeller(Format format, const Instrument& instrument)
-      : simple_(uses_aliases(format)), padding_(instrument.padding_style) {}
+  BookSpeller(Format format, Era era, const Instrument& instrument)
+      : simple_(uses_aliases(format)), era_(era), padding_(instrument.padding_style) {}
 
   void price(std::string& out, std::int64_t price) const {
     if (price == 0) {
       out.append(padding_ == 0 ? "0" : "0.0");
+    } else if (era_ == Era::y2021) {
+      spell(out, {price, kScale}, Spelling::trimmed_decimal);
     } else {
       spell(out, {price, kScale}, simple_ ? Spelling::integer_or_double : Spelling::java_double);
     }
@@ -106,22 +108,23 @@ class BookSpeller {
   void size(std::string& out, Int128 size) const {
     if (size == 0) {
       out.append(padding_ != 2 ? "0" : simple_ ? "0.0" : "0E-8");
-    } else if (simple_) {
-      spell(out, {size, kScale}, Spelling::java_double);
+    } else if (simple_ || era_ == Era::y2021) {
+      total(out, size);
     } else {
       spell(out, size_as_entered(size), Spelling::big_decimal);
     }
   }
   void total(std::string& out, Int128 size) const {
-    if (simple_) {
-      spell(out, {size, kScale}, Spelling::java_double);
+    if (era_ == Era::y2021) {
+      spell(out, {size, kScale}, Spelling::trimmed_decimal);
     } else {
-      spell(out, {size, kScale}, Spelling::big_decimal);
+      spell(out, {size, kScale}, simple_ ? Spelling::java_double : Spelling::big_decimal);
     }
   }
 
  private:
   bool simple_;
+  Era era_;
   std::uint32_t padding_;
 };
 
@@ -219,25 +222,30 @@ void write_ticker(std::string& out, Format format, StreamType stream, const Inst
 }
 
 void write_trade(std::string& out, Format format, StreamType stream, const Instrument& instrument,
-                 const Trade& trade, std::int64_t prev_closing, std::int64_t time_ms) {
+                 const Trade& trade, std::int64_t prev_closing, std::int64_t time_ms, Era era) {
   Frame frame(out, format);
   JsonWriter& json = frame.json();
+  const bool is_old = era == Era::y2021;
+  const Spelling spelling = is_old ? Spelling::trimmed_decimal : Spelling::big_decimal;
   json.text("type", "ty", "trade");
   json.text("code", "cd", instrument.code);
   json.integer("timestamp", "tms", time_ms);
   write_date(json, "trade_date", "td", trade.time_ms / 1000, "-");
   write_clock(json, "trade_time", "ttm", trade.time_ms / 1000, ":");
+  if (is_old && json.out().ends_with(":00\"")) json.out().replace(json.out().size() - 4, 3, "");
   json.integer("trade_timestamp", "ttms", trade.time_ms);
-  json.fixed("trade_price", "tp", trade.price);
-  json.fixed("trade_volume", "tv", trade.volume);
+  json.number("trade_price", "tp", {trade.price, kScale}, spelling);
+  json.number("trade_volume", "tv", {trade.volume, kScale}, spelling);
   json.text("ask_bid", "ab", aggressor_word(trade.aggressor));
   json.fixed("prev_closing_price", "pcp", prev_closing);
   write_change(json, trade.price, prev_closing);
   json.integer("sequential_id", "sid", static_cast<std::int64_t>(trade.sequential_id));
-  json.plain("best_ask_price", "bap", trade.best_ask.price);
-  json.plain("best_ask_size", "bas", trade.best_ask.size);
-  json.plain("best_bid_price", "bbp", trade.best_bid.price);
-  json.plain("best_bid_size", "bbs", trade.best_bid.size);
+  if (!is_old) {
+    json.plain("best_ask_price", "bap", trade.best_ask.price);
+    json.plain("best_ask_size", "bas", trade.best_ask.size);
+    json.plain("best_bid_price", "bbp", trade.best_bid.price);
+    json.plain("best_bid_size", "bbs", trade.best_bid.size);
+  }
   write_stream(json, stream);
   frame.close();
 }
@@ -246,7 +254,7 @@ void write_orderbook(std::string& out, Format format, StreamType stream,
                      const Instrument& instrument, const Book& book, const BookView& view) {
   Frame frame(out, format);
   JsonWriter& json = frame.json();
-  const BookSpeller speller(format, instrument);
+  const BookSpeller speller(format, view.era, instrument);
   json.text("type", "ty", "orderbook");
   json.text("code", "cd", instrument.code);
   json.integer("timestamp", "tms", book.time_ms);

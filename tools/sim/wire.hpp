@@ -20,8 +20,9 @@
 /// | change rates                  | BigDecimal, 10 decimals, or 0 | the same    |
 /// | best_* of a trade             | plain              | the same               |
 ///
-/// The SIMPLE forms of trade, ticker and candle were never seen on the wire; they are DEFAULT's
-/// with the documented aliases. Spelled totals are exact sums, not sums of doubles.
+/// Zero padding is 0 or 0.0 (price) and 0, 0.0 or 0E-8 (size), by market. The SIMPLE forms of
+/// trade, ticker and candle were never seen on the wire; they are DEFAULT's with the documented
+/// aliases. Spelled totals are exact sums, not sums of doubles.
 namespace upfeed::sim {
 
 /// The four formats a request may ask for.
@@ -40,11 +41,17 @@ enum class Format : std::uint8_t { full, simple, json_list, simple_list };
 /// Whether a frame is the first of its code after a request.
 enum class StreamType : std::uint8_t { snapshot, realtime };
 
+/// Whose habits of writing to follow. 2021: as captured then in SIMPLE, for orderbook and trade:
+/// all prices and sizes BigDecimal with zeros trimmed, 15 units, no level, no best_*, no :00 in
+/// times.
+enum class Era : std::uint8_t { y2026, y2021 };
+
 /// How an orderbook is to be cut and labelled.
 struct BookView {
   std::size_t units = kDepthMax;  ///< 1, 5, 15 or 30
   std::int64_t level = 0;         ///< price grouping x 1e-8, 0 = none
   bool has_level_key = true;      ///< regional hosts send no level
+  Era era = Era::y2026;
 
   friend bool operator==(const BookView&, const BookView&) = default;
 };
@@ -53,7 +60,8 @@ struct BookView {
 void write_ticker(std::string& out, Format format, StreamType stream, const Instrument& instrument,
                   const Ticker& ticker, const Trade& last, std::int64_t time_ms);
 void write_trade(std::string& out, Format format, StreamType stream, const Instrument& instrument,
-                 const Trade& trade, std::int64_t prev_closing, std::int64_t time_ms);
+                 const Trade& trade, std::int64_t prev_closing, std::int64_t time_ms,
+                 Era era = Era::y2026);
 void write_orderbook(std::string& out, Format format, StreamType stream,
                      const Instrument& instrument, const Book& book, const BookView& view);
 void write_candle(std::string& out, Format format, StreamType stream, const Instrument& instrument,

@@ -1,7 +1,7 @@
-#include "upfeed/event_json.hpp"
+#include "event_json.hpp"
 
+#include "json.hpp"
 #include "upfeed/encode.hpp"
-#include "upfeed/json.hpp"
 
 namespace upfeed::program {
 namespace {

@@ -1,27 +1,29 @@
-#include "upfeed/output.hpp"
+#include "output.hpp"
 
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstring>
 
-#include "upfeed/signals.hpp"
+#include "exit_codes.hpp"
+#include "signals.hpp"
 
 namespace upfeed::program {
 namespace {
 
-/// false: whoever read it is gone. Gives up half way when a signal came while the reader slept.
-bool write_all(int fd, std::string_view text) {
+/// 0, or why not all could be written. Gives up half way when a signal came while the reader slept.
+int write_all(int fd, std::string_view text) {
   while (!text.empty()) {
     const ssize_t count = ::write(fd, text.data(), text.size());
     if (count > 0) {
       text.remove_prefix(static_cast<std::size_t>(count));
     } else if (errno == EINTR) {
-      if (stop_requested()) return true;
+      if (stop_requested()) return 0;
     } else {
-      return false;
+      return errno;
     }
   }
-  return true;
+  return 0;
 }
 
 }  // namespace
@@ -50,8 +52,18 @@ void Output::pump(std::chrono::milliseconds wait) {
     writing_.swap(waiting_);
   }
   emptied_.notify_all();
-  if (!closed_ && !write_all(STDOUT_FILENO, writing_)) closed_ = true;
+  if (!closed_) {
+    const int error = write_all(STDOUT_FILENO, writing_);
+    closed_ = error != 0;
+    failed_ = error != 0 && error != EPIPE;
+    if (failed_) say(std::string("upfeed: cannot write standard output: ") + std::strerror(error));
+  }
   writing_.clear();
+}
+
+int Output::exit_code(int otherwise) const noexcept {
+  if (!closed_) return otherwise;
+  return failed_ ? kExitInternal : kExitOk;
 }
 
 void say(std::string_view text) {
@@ -61,7 +73,11 @@ void say(std::string_view text) {
   static_cast<void>(write_all(STDERR_FILENO, line));
 }
 
-bool stdout_is_terminal() { return ::isatty(STDOUT_FILENO) == 1; }
-bool stderr_is_terminal() { return ::isatty(STDERR_FILENO) == 1; }
+bool stdout_is_terminal() {
+  return ::isatty(STDOUT_FILENO) == 1;
+}
+bool stderr_is_terminal() {
+  return ::isatty(STDERR_FILENO) == 1;
+}
 
 }  // namespace upfeed::program

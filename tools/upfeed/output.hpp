@@ -26,8 +26,11 @@ class Output {
   void pump(std::chrono::milliseconds wait);
   /// The main thread: writes all there is.
   void flush() { pump(std::chrono::milliseconds(0)); }
-  /// The reader of standard output is gone: nothing is written any more.
+  /// Standard output takes nothing any more: its reader is gone, or writing failed (which was
+  /// told).
   [[nodiscard]] bool closed() const noexcept { return closed_; }
+  /// A reader that went away is a good end; output that could not be written is none.
+  [[nodiscard]] int exit_code(int otherwise) const noexcept;
 
  private:
   static constexpr std::size_t kWaitingBytesMax = std::size_t{8} << 20;
@@ -39,6 +42,7 @@ class Output {
   std::string writing_;
   bool released_ = false;
   bool closed_ = false;  // main thread only
+  bool failed_ = false;  // main thread only
 };
 
 /// One line on standard error.

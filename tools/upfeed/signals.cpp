@@ -1,4 +1,4 @@
-#include "upfeed/signals.hpp"
+#include "signals.hpp"
 
 #include <signal.h>
 #include <unistd.h>
@@ -6,7 +6,7 @@
 #include <atomic>
 #include <cstring>
 
-#include "upfeed/exit_codes.hpp"
+#include "exit_codes.hpp"
 
 namespace upfeed::program {
 namespace {
@@ -44,9 +44,13 @@ void install_signal_handlers() {
   ::signal(SIGPIPE, SIG_IGN);
 }
 
-bool stop_requested() noexcept { return stop_wanted.load(std::memory_order_relaxed); }
+bool stop_requested() noexcept {
+  return stop_wanted.load(std::memory_order_relaxed);
+}
 
-void set_last_words(const char* text) noexcept { last_words.store(text); }
+void set_last_words(const char* text) noexcept {
+  last_words.store(text);
+}
 
 SignalsBlocked::SignalsBlocked() {
   const sigset_t set = stop_signals();

@@ -164,8 +164,9 @@ class Book {
 };
 
 /// One book for readers on other threads: the owner publishes, anyone reads a consistent copy.
-/// A seqlock over relaxed words: the writer never waits; a reader retries while a write is going
-/// on. cost: publishing copies the whole book (about three times a plain copy), so it is opt-in.
+/// A seqlock over atomic words (their orders are argued in shared_book.cpp): the writer never
+/// waits; a reader retries while a write is going on. cost: publishing copies the whole book (about
+/// three times a plain copy), so it is opt-in.
 class SharedBook {
  public:
   SharedBook() = default;

@@ -3,7 +3,7 @@
 // What a callback receives. Every event is one trivially copyable record that was decoded straight
 // into its slot of the ring:
 //
-//   | EventHeader | fields of the kind | (order book only) units[unit_count] | (only if wide) sizes |
+//   | EventHeader | fields of the kind | order book only: units[unit_count] | if wide: sizes |
 //
 // An event keeps all the frame said: which keys were there (`has`), which were null (`is_null`),
 // dates and times as text. References given to a callback are valid until it returns; copy() of an
@@ -39,7 +39,8 @@ enum class Change : std::uint8_t { absent, rise, even, fall };
 enum class CandleUnit : std::uint8_t { s1, m1, m3, m5, m10, m15, m30, m60, m240 };
 inline constexpr std::size_t kCandleUnitCount = 9;
 
-/// Text of the wire's own name: "1s", "1m" ... "240m".
+/// Names: of what the wire names, as on the wire ("1s", "240m", "SNAPSHOT", "ASK", "RISE", and
+/// empty for absent), of the rest the enumerator's own. Empty for a value outside the enumeration.
 [[nodiscard]] std::string_view to_string(CandleUnit unit) noexcept;
 [[nodiscard]] std::string_view to_string(EventKind kind) noexcept;
 [[nodiscard]] std::string_view to_string(StreamType type) noexcept;
@@ -87,18 +88,18 @@ struct EventHeader {
   std::uint32_t size_bytes = 0;  ///< of the whole record
   EventKind kind = EventKind::status;
   StreamType stream_type = StreamType::absent;
-  std::uint16_t flags = 0;          ///< EventFlags
-  MarketId market;                  ///< invalid for status events
-  std::uint32_t connection = 0;     ///< which connection of the Feed, from 0
-  std::uint32_t epoch = 0;          ///< that connection's life, counted from 1
-  std::uint32_t lost_before = 0;    ///< records lost on this connection since its previous record
-  std::uint64_t frame_sequence = 0; ///< number of the frame on its connection, from 1, never reset
-  MonoTime received_mono;           ///< user space had the bytes
-  MonoTime decoded_mono;            ///< the record was complete; 0 unless stage stamps are on
-  KernelTime kernel_time;           ///< the kernel had the bytes
-  MarketCode code;                  ///< the market in text; empty for status events
-  std::uint64_t present = 0;        ///< one bit per Field of the kind: the key was there
-  std::uint64_t null = 0;           ///< one bit per Field of the kind: it was null
+  std::uint16_t flags = 0;           ///< EventFlags
+  MarketId market;                   ///< invalid for status events
+  std::uint32_t connection = 0;      ///< which connection of the Feed, from 0
+  std::uint32_t epoch = 0;           ///< that connection's life, counted from 1
+  std::uint32_t lost_before = 0;     ///< records lost on this connection since its previous record
+  std::uint64_t frame_sequence = 0;  ///< number of the frame on its connection, from 1, never reset
+  MonoTime received_mono;            ///< user space had the bytes
+  MonoTime decoded_mono;             ///< the record was complete; 0 unless stage stamps are on
+  KernelTime kernel_time;            ///< the kernel had the bytes
+  MarketCode code;                   ///< the market in text; empty for status events
+  std::uint64_t present = 0;         ///< one bit per Field of the kind: the key was there
+  std::uint64_t null = 0;            ///< one bit per Field of the kind: it was null
 };
 
 namespace detail {
@@ -118,6 +119,7 @@ struct FieldAccess {
 struct TickerEvent : EventHeader {
   static constexpr EventKind kKind = EventKind::ticker;
   /// One per key of the frame, in the documented order.
+  // clang-format off
   enum class Field : std::uint8_t {
     type, code, opening_price, high_price, low_price, trade_price, prev_closing_price,
     acc_trade_price, change, change_price, signed_change_price, change_rate, signed_change_rate,
@@ -126,6 +128,7 @@ struct TickerEvent : EventHeader {
     lowest_52_week_price, lowest_52_week_date, market_state, is_trading_suspended, delisting_date,
     market_warning, timestamp, acc_trade_price_24h, acc_trade_volume_24h, stream_type
   };
+  // clang-format on
   /// The key was in the frame (it may have been null).
   [[nodiscard]] bool has(Field field) const noexcept {
     return detail::FieldAccess<TickerEvent>::has(*this, field);
@@ -144,14 +147,14 @@ struct TickerEvent : EventHeader {
   Price signed_change_price;
   Price highest_52_week_price;
   Price lowest_52_week_price;
-  WideQuantity trade_volume;      ///< size of the last trade, base currency
-  Decimal acc_trade_price;        ///< turnover since 00:00 UTC, quote currency
-  Decimal acc_trade_price_24h;    ///< turnover of 24 hours, quote currency
-  Decimal acc_trade_volume;       ///< since 00:00 UTC, base currency
-  Decimal acc_trade_volume_24h;   ///< of 24 hours, base currency
-  Decimal acc_ask_volume;         ///< since 00:00 UTC, base currency
-  Decimal acc_bid_volume;         ///< since 00:00 UTC, base currency
-  Decimal change_rate;            ///< fraction, not per cent
+  WideQuantity trade_volume;     ///< size of the last trade, base currency
+  Decimal acc_trade_price;       ///< turnover since 00:00 UTC, quote currency
+  Decimal acc_trade_price_24h;   ///< turnover of 24 hours, quote currency
+  Decimal acc_trade_volume;      ///< since 00:00 UTC, base currency
+  Decimal acc_trade_volume_24h;  ///< of 24 hours, base currency
+  Decimal acc_ask_volume;        ///< since 00:00 UTC, base currency
+  Decimal acc_bid_volume;        ///< since 00:00 UTC, base currency
+  Decimal change_rate;           ///< fraction, not per cent
   Decimal signed_change_rate;
   ExchangeTime trade_timestamp;
   ExchangeTime timestamp;
@@ -171,11 +174,13 @@ struct TickerEvent : EventHeader {
 /// source  docs.upbit.com/kr/reference/websocket-trade (read 2026-11).
 struct TradeEvent : EventHeader {
   static constexpr EventKind kKind = EventKind::trade;
+  // clang-format off
   enum class Field : std::uint8_t {
     type, code, timestamp, trade_date, trade_time, trade_timestamp, trade_price, trade_volume,
     ask_bid, prev_closing_price, change, change_price, sequential_id, best_ask_price,
     best_ask_size, best_bid_price, best_bid_size, stream_type
   };
+  // clang-format on
   [[nodiscard]] bool has(Field field) const noexcept {
     return detail::FieldAccess<TradeEvent>::has(*this, field);
   }
@@ -205,10 +210,12 @@ struct TradeEvent : EventHeader {
 /// source  docs.upbit.com/kr/reference/websocket-candle (read 2026-11).
 struct CandleEvent : EventHeader {
   static constexpr EventKind kKind = EventKind::candle;
+  // clang-format off
   enum class Field : std::uint8_t {
     type, code, candle_date_time_utc, candle_date_time_kst, opening_price, high_price, low_price,
     trade_price, candle_acc_trade_volume, candle_acc_trade_price, timestamp, stream_type
   };
+  // clang-format on
   [[nodiscard]] bool has(Field field) const noexcept {
     return detail::FieldAccess<CandleEvent>::has(*this, field);
   }
@@ -219,10 +226,10 @@ struct CandleEvent : EventHeader {
   Price opening_price;
   Price high_price;
   Price low_price;
-  Price trade_price;                ///< close
-  Decimal candle_acc_trade_volume;  ///< base currency
-  Decimal candle_acc_trade_price;   ///< quote currency
-  ExchangeTime timestamp;           ///< of the last trade or update
+  Price trade_price;                    ///< close
+  Decimal candle_acc_trade_volume;      ///< base currency
+  Decimal candle_acc_trade_price;       ///< quote currency
+  ExchangeTime timestamp;               ///< of the last trade or update
   InlineText<23> candle_date_time_utc;  ///< yyyy-MM-ddTHH:mm:ss
   InlineText<23> candle_date_time_kst;
   CandleUnit unit = CandleUnit::m1;
@@ -253,9 +260,11 @@ inline constexpr std::size_t kBookDepthMax = 30;
 /// source  docs.upbit.com/kr/reference/websocket-orderbook (read 2026-11).
 struct OrderbookEvent : EventHeader {
   static constexpr EventKind kKind = EventKind::orderbook;
+  // clang-format off
   enum class Field : std::uint8_t {
     type, code, timestamp, total_ask_size, total_bid_size, orderbook_units, stream_type, level
   };
+  // clang-format on
   [[nodiscard]] bool has(Field field) const noexcept {
     return detail::FieldAccess<OrderbookEvent>::has(*this, field);
   }
@@ -266,7 +275,7 @@ struct OrderbookEvent : EventHeader {
   ExchangeTime timestamp;
   Decimal total_ask_size;  ///< over the side as the exchange has it
   Decimal total_bid_size;
-  Decimal level;  ///< price grouping; 0 is none
+  Decimal level;                ///< price grouping; 0 is none
   std::uint8_t unit_count = 0;  ///< units in the frame, padding included
   std::uint8_t ask_count = 0;   ///< units whose ask is not padding; they come first
   std::uint8_t bid_count = 0;   ///< units whose bid is not padding; they come first
@@ -331,31 +340,33 @@ static_assert(sizeof(OrderbookEvent) % alignof(WideUnitSizes) == 0,
               "units and wide sizes follow the event without padding");
 
 /// States of a connection.
+// clang-format off
 enum class SessionState : std::uint8_t {
   idle, connecting, live, backing_off, blocked, failed, stopped
 };
+// clang-format on
 [[nodiscard]] std::string_view to_string(SessionState state) noexcept;
 
 /// Why a connection changed its state, or what the exchange said.
 enum class StatusCause : std::uint8_t {
   none,
-  requested,          ///< start, stop, or nothing wanted any more
-  dns,                ///< name did not resolve in time
-  connect,            ///< refused, unreachable or timed out
-  tls,                ///< handshake or certificate refused
-  http,               ///< upgrade answered with something else than 101
-  rate_limited,       ///< 429 or 418: nothing is dialled before the block ends
-  unauthorized,       ///< 401
-  closed_by_peer,     ///< FIN, RST or close frame
-  protocol_violation, ///< RFC 6455 broken; text names the rule
+  requested,           ///< start, stop, or nothing wanted any more
+  dns,                 ///< name did not resolve in time
+  connect,             ///< refused, unreachable or timed out
+  tls,                 ///< handshake or certificate refused
+  http,                ///< upgrade answered with something else than 101
+  rate_limited,        ///< 429 or 418: nothing is dialled before the block ends
+  unauthorized,        ///< 401
+  closed_by_peer,      ///< FIN, RST or close frame
+  protocol_violation,  ///< RFC 6455 broken; text names the rule
   io_error,
-  silent_peer,        ///< no pong within the limit
-  bad_frames,         ///< too many undecodable frames in a row
-  server_error,       ///< an error frame; text has its name and message
-  first_data_missing, ///< subscribed codes that never sent a frame; text lists them
-  data_arrived,       ///< first frame of every wanted code of a request is here
-  message_timeout,    ///< a fragmented message did not end in time
-  end_of_capture,     ///< replay: the file has been read to its end
+  silent_peer,         ///< no pong within the limit
+  bad_frames,          ///< too many undecodable frames in a row
+  server_error,        ///< an error frame; text has its name and message
+  first_data_missing,  ///< subscribed codes that never sent a frame; text lists them
+  data_arrived,        ///< first frame of every wanted code of a request is here
+  message_timeout,     ///< a fragmented message did not end in time
+  end_of_capture,      ///< replay: the file has been read to its end
 };
 [[nodiscard]] std::string_view to_string(StatusCause cause) noexcept;
 
@@ -365,10 +376,10 @@ struct StatusEvent : EventHeader {
   SessionState state = SessionState::idle;
   SessionState previous_state = SessionState::idle;
   StatusCause cause = StatusCause::none;
-  std::int32_t http_status = 0;     ///< 0: none
-  std::int32_t system_errno = 0;    ///< 0: none
-  std::int64_t retry_in_ms = -1;    ///< until the next dial; -1: none planned
-  InlineText<250> text;             ///< one line for a person; never a secret
+  std::int32_t http_status = 0;   ///< 0: none
+  std::int32_t system_errno = 0;  ///< 0: none
+  std::int64_t retry_in_ms = -1;  ///< until the next dial; -1: none planned
+  InlineText<250> text;           ///< one line for a person; never a secret
 };
 
 /// Records of one market and stream that found no room (dropped) or were replaced by a newer value
@@ -384,10 +395,12 @@ struct LossEvent : EventHeader {
   std::uint64_t last_sequential_id = 0;
 };
 
-static_assert(std::is_trivially_copyable_v<TickerEvent> && std::is_trivially_copyable_v<TradeEvent> &&
-              std::is_trivially_copyable_v<CandleEvent> &&
-              std::is_trivially_copyable_v<OrderbookEvent> &&
-              std::is_trivially_copyable_v<StatusEvent> && std::is_trivially_copyable_v<LossEvent>,
+static_assert(std::is_trivially_copyable_v<TickerEvent> &&
+                  std::is_trivially_copyable_v<TradeEvent> &&
+                  std::is_trivially_copyable_v<CandleEvent> &&
+                  std::is_trivially_copyable_v<OrderbookEvent> &&
+                  std::is_trivially_copyable_v<StatusEvent> &&
+                  std::is_trivially_copyable_v<LossEvent>,
               "events live in ring memory and are never destroyed");
 
 /// Bytes of the largest record: an order book of 30 units in wide form.
@@ -398,12 +411,18 @@ static_assert(sizeof(TickerEvent) <= kEventBytesMax && sizeof(StatusEvent) <= kE
 template <class Visitor>
 decltype(auto) visit(const EventHeader& header, Visitor&& visitor) {
   switch (header.kind) {
-    case EventKind::ticker: return visitor(static_cast<const TickerEvent&>(header));
-    case EventKind::trade: return visitor(static_cast<const TradeEvent&>(header));
-    case EventKind::orderbook: return visitor(static_cast<const OrderbookEvent&>(header));
-    case EventKind::candle: return visitor(static_cast<const CandleEvent&>(header));
-    case EventKind::loss: return visitor(static_cast<const LossEvent&>(header));
-    case EventKind::status: break;
+    case EventKind::ticker:
+      return visitor(static_cast<const TickerEvent&>(header));
+    case EventKind::trade:
+      return visitor(static_cast<const TradeEvent&>(header));
+    case EventKind::orderbook:
+      return visitor(static_cast<const OrderbookEvent&>(header));
+    case EventKind::candle:
+      return visitor(static_cast<const CandleEvent&>(header));
+    case EventKind::loss:
+      return visitor(static_cast<const LossEvent&>(header));
+    case EventKind::status:
+      break;
   }
   return visitor(static_cast<const StatusEvent&>(header));
 }

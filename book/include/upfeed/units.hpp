@@ -107,9 +107,11 @@ class Quantity {
   [[nodiscard]] constexpr bool in_wide_form() const { return raw_ == INT64_MIN; }
   /// The size times 1e8; meaningless when in_wide_form().
   [[nodiscard]] constexpr std::int64_t raw() const { return raw_; }
+  /// Nearest double, ties to even. Not of the marker (asserted), and so for the text forms.
   [[nodiscard]] double to_double() const noexcept;
   [[nodiscard]] std::string to_string() const;
 
+  /// Of the raw numbers; a marker sorts below all sizes.
   friend constexpr auto operator<=>(Quantity, Quantity) = default;
 
  private:
@@ -174,9 +176,12 @@ struct NumberParts {
 enum class NumberStatus : std::uint8_t { ok, not_a_number, out_of_range };
 
 /// text  the whole number and nothing else, in the strict grammar of RFC 8259 section 6.
-/// out_of_range: more than 38 significant digits or an exponent beyond +-10,000.
+/// out   written only on ok.
+/// out_of_range: more than 38 significant digits or, of a number that is not zero, an exponent
+/// beyond +-10,000 after the trailing zeros are dropped.
 [[nodiscard]] NumberStatus split_number(std::string_view text, NumberParts& out) noexcept;
-/// digits x 10^exponent as a multiple of 1e-8; false when it has more decimals or exceeds limit.
+/// The value of parts (as split_number gives them) as a multiple of 1e-8.
+/// false: it has more decimals, or is beyond +-limit; out is then untouched.
 [[nodiscard]] bool to_fixed(const NumberParts& parts, Int128 limit, Int128& out) noexcept;
 
 }  // namespace detail

@@ -77,6 +77,7 @@ class CodeList {
   CodeList(std::initializer_list<std::string_view> codes) : codes_(codes) {}
   CodeList(std::string_view code) : codes_{code} {}
   CodeList(const char* code) : codes_{code} {}
+  CodeList(const std::string& code) : codes_{code} {}
   CodeList(const std::vector<std::string>& codes) : codes_(codes.begin(), codes.end()) {}
   CodeList(std::span<const std::string_view> codes) : codes_(codes.begin(), codes.end()) {}
   [[nodiscard]] std::span<const std::string_view> view() const noexcept { return codes_; }

@@ -32,13 +32,13 @@ struct Endpoint {
   std::string path = "/websocket/v1";
   /// PEM file with the certificate authorities to trust instead of the system's; for tests and the
   /// simulator. There is no switch that turns verification off.
-  std::string ca_file;
+  std::string ca_file{};
 };
 
 /// Everything a Feed can be told. An aggregate with a default for every field:
 ///   Feed::create({.endpoint = {.host = "localhost", .port = 8443, .ca_file = "ca.pem"}})
 struct FeedConfig {
-  Endpoint endpoint;
+  Endpoint endpoint{};
   /// The format asked from the exchange; whatever arrives, all four are understood.
   WireFormat format = WireFormat::default_;
   Batching batching = Batching::aggressive;

@@ -3,12 +3,13 @@
 // Errors of the cold path. Nothing throws across the API: calls that can fail return Result<T>.
 // Trouble of a connection is not an error return but a StatusEvent in stream order.
 
-#include <cassert>
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <variant>
+
+#include "upfeed/assert.hpp"
 
 namespace upfeed {
 
@@ -46,13 +47,25 @@ class [[nodiscard]] Result {
   [[nodiscard]] bool ok() const noexcept { return state_.index() == 0; }
   explicit operator bool() const noexcept { return ok(); }
   /// The value; only when ok().
-  [[nodiscard]] T& value() & { return assert(ok()), *std::get_if<0>(&state_); }
-  [[nodiscard]] const T& value() const& { return assert(ok()), *std::get_if<0>(&state_); }
-  [[nodiscard]] T&& value() && { return assert(ok()), std::move(*std::get_if<0>(&state_)); }
+  [[nodiscard]] T& value() & {
+    UPFEED_ASSERT(ok());
+    return *std::get_if<0>(&state_);
+  }
+  [[nodiscard]] const T& value() const& {
+    UPFEED_ASSERT(ok());
+    return *std::get_if<0>(&state_);
+  }
+  [[nodiscard]] T&& value() && {
+    UPFEED_ASSERT(ok());
+    return std::move(*std::get_if<0>(&state_));
+  }
   T& operator*() { return value(); }
   T* operator->() { return &value(); }
   /// The error; only when not ok().
-  [[nodiscard]] const Error& error() const { return assert(!ok()), *std::get_if<1>(&state_); }
+  [[nodiscard]] const Error& error() const {
+    UPFEED_ASSERT(!ok());
+    return *std::get_if<1>(&state_);
+  }
 
  private:
   std::variant<T, Error> state_;

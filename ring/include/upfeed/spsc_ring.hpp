@@ -16,8 +16,8 @@
 // one line transfer where an index beside the data costs two. The header takes 16 bytes so that
 // payloads hold 16-byte aligned types; a type of that alignment could not use the 8 spare bytes.
 //
-//      ... free | released, not handed back | to be read | published | claimed | 0 | free ...
-//          handed_back_                  read_                    tail_         ^ next commit word
+//      free ... | released, kept for a batch | to be read | claimed ... | 0 | free ...
+//               ^ handed_back_               ^ read_      ^ tail_       ^ next commit word
 //
 // Invariants
 //      handed_back_ <= read_ <= tail_ <= handed_back_ + capacity - one line
@@ -37,8 +37,6 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -47,23 +45,11 @@
 
 #ifndef UPFEED_RING_ASSERT
 #if !defined(NDEBUG) || defined(UPFEED_CHECKED)
-#define UPFEED_RING_ASSERT(condition) \
-  ((condition) ? static_cast<void>(0) \
-               : ::upfeed::detail::ring_assert_failed(#condition, __FILE__, __LINE__))
+#define UPFEED_RING_ASSERT(condition) ((condition) ? static_cast<void>(0) : __builtin_trap())
 #else
 #define UPFEED_RING_ASSERT(condition) static_cast<void>(0)
 #endif
 #endif
-
-namespace upfeed::detail {
-
-[[noreturn, gnu::cold, gnu::noinline]] inline void ring_assert_failed(const char* condition,
-                                                                      const char* file, int line) {
-  std::fprintf(stderr, "%s:%d: upfeed ring: assertion failed: %s\n", file, line, condition);
-  std::abort();
-}
-
-}  // namespace upfeed::detail
 
 namespace upfeed {
 

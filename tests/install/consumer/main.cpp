@@ -1,5 +1,5 @@
 // What an application that embeds upfeed compiles: one orderbook record travels through a ring into
-// a book.
+// a book, and a feed is made, which needs everything the library links.
 
 #include <cstddef>
 #include <cstdint>
@@ -9,6 +9,7 @@
 #include <string>
 
 #include "upfeed/book.hpp"
+#include "upfeed/feed.hpp"
 #include "upfeed/spsc_ring.hpp"
 
 namespace {
@@ -35,6 +36,9 @@ void publish_book(upfeed::SpscRing& ring) {
 }  // namespace
 
 int main() {
+  const auto feed = upfeed::Feed::create({.ring_bytes = 1 << 20});
+  if (!feed) return EXIT_FAILURE;
+
   upfeed::SpscRing ring(1 << 16, upfeed::kEventBytesMax);
   publish_book(ring);
 

@@ -1,0 +1,408 @@
+#!/usr/bin/env python3
+"""The built `upfeed` program as a user meets it: what it prints, what it answers, how it ends.
+
+    program_test.py PATH/upfeed [capture folder]
+
+Every exchange in here is the program's own simulator on the loopback. The capture folder, when
+given, adds the test of a real recording.
+"""
+
+import fcntl
+import json
+import os
+import pty
+import re
+import select
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import termios
+import time
+import unittest
+from decimal import Decimal
+from pathlib import Path
+
+PROGRAM = ""
+CORPUS = None
+DEADLINE_S = 90  # of one run; machines that run tests may be slow
+
+CODES = ["KRW-BTC", "KRW-ETH", "BTC-ETH"]
+
+
+def run(*arguments, **options):
+    """The finished process, its output as text."""
+    return subprocess.run([PROGRAM, *map(str, arguments)], capture_output=True, text=True,
+                          stdin=subprocess.DEVNULL, timeout=DEADLINE_S, **options)
+
+
+def summary_of(text):
+    return json.loads(text.strip().splitlines()[-1], parse_float=Decimal)
+
+
+def trade_frame(index):
+    code = CODES[index % len(CODES)]
+    stamp = 1617646620000 + index * 5
+    return ('{"ty":"trade","cd":"%s","tms":%d,"td":"2021-04-05","ttm":"18:17:00","ttms":%d,'
+            '"tp":%d.0,"tv":0.0000%04d,"ab":"BID","pcp":100.0,"c":"RISE","cp":9E-8,"sid":%d,'
+            '"st":"REALTIME"}' % (code, stamp, stamp, 100 + index, index + 1, stamp * 10000 + 7))
+
+
+def book_frame(index):
+    code = CODES[index % len(CODES)]
+    units = ",".join('{"ap":%d.5,"bp":%d.25,"as":12345678901.%08d,"bs":1.5E-4}' %
+                     (200 + index + i, 199 + index - i, i + 1) for i in range(5))
+    return ('{"ty":"orderbook","cd":"%s","tms":%d,"tas":61728394505.1,"tbs":7.5E-4,"obu":[%s],'
+            '"st":"REALTIME"}' % (code, 1617646620000 + index * 5, units))
+
+
+def capture_text(count=300):
+    """A recording in cryptofeed's form."""
+    lines = ['configuration: {}', 'wss://example.com/websocket/v1 <-> 1617646619.5',
+             'wss://example.com/websocket/v1 <- 1617646620.0: [{"ticket":"x"}]']
+    for index in range(count):
+        frame = book_frame(index) if index % 3 else trade_frame(index)
+        lines.append("%.6f: b'%s'" % (1617646620 + index * 0.005, frame))
+    return "\n".join(lines) + "\n"
+
+
+class Program(unittest.TestCase):
+    def setUp(self):
+        self._folder = tempfile.TemporaryDirectory(prefix="upfeed_program_")
+        self.folder = Path(self._folder.name)
+        self.addCleanup(self._folder.cleanup)
+
+    def write(self, text, name="file"):
+        path = self.folder / name
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return path
+
+    def start(self, *arguments, **options):
+        process = subprocess.Popen([PROGRAM, *map(str, arguments)], stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                   **options)
+        self.addCleanup(lambda: (process.kill(), process.wait(), process.stdout.close(),
+                                 process.stderr.close()))
+        return process
+
+    def start_sim(self, *arguments):
+        """A simulator of its own and its ready line."""
+        process = self.start("sim", "--json", *arguments)
+        return process, json.loads(process.stdout.readline())
+
+    def assert_accounted(self, summary):
+        self.assertEqual(summary["received"], summary["delivered"] + summary["conflated"] +
+                         summary["dropped"] + summary["refused"])
+        self.assertEqual(summary["queued"], 0)
+
+
+class Demo(Program):
+    def test_json_ends_with_an_exact_account_and_live_books(self):
+        """Goal: a demo loses nothing and says so. Method: three seconds in a pipe."""
+        done = run("demo", "--seconds", 3, "--json")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        rows = [json.loads(line) for line in done.stdout.splitlines()]
+        self.assertEqual([row["type"] for row in rows[:-1]], ["progress"] * (len(rows) - 1))
+        summary = rows[-1]
+        self.assertEqual(summary["type"], "summary")
+        self.assert_accounted(summary)
+        self.assertEqual((summary["dropped"], summary["refused"]), (0, 0))
+        self.assertEqual(summary["markets"], 855)
+        self.assertEqual(summary["books_live"], 855)
+        for kind in ("ticker", "trade", "orderbook"):
+            self.assertGreater(summary["events"][kind], 0)
+        for stage in ("kernel_to_callback", "receive_to_callback", "exchange_to_callback"):
+            row = summary["latency_us"][stage]
+            self.assertLessEqual(row["p50"], row["p90"])
+            self.assertLessEqual(row["p99_9"], row["max"])
+        for line in done.stderr.splitlines():
+            self.assertIn("connection 0 live", line)
+
+    def test_signals_end_it_with_the_summary(self):
+        """Goal: Ctrl-C and SIGTERM are a good end. Method: send each after the first progress."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            process = self.start("demo", "--seconds", 60)
+            process.stdout.readline()
+            process.send_signal(number)
+            rest, errors = process.communicate(timeout=DEADLINE_S)
+            self.assertEqual(process.returncode, 0, errors)
+            self.assertEqual(summary_of(rest)["type"], "summary")
+
+    def test_closed_output_ends_it_quietly(self):
+        """Goal: `upfeed demo | head -1` ends. Method: close the pipe after one line."""
+        process = self.start("demo", "--seconds", 60)
+        process.stdout.readline()
+        process.stdout.close()
+        self.assertEqual(process.wait(timeout=DEADLINE_S), 0)
+        self.assertNotIn("error", process.stderr.read())
+
+    def test_terminal_is_drawn_and_restored(self):
+        """Goal: the view shows live books, and Ctrl-C gives the old screen back. Method: a
+        pseudo-terminal of 40 x 150, Ctrl-C typed into it when books are live."""
+        pid, master = pty.fork()
+        if pid == 0:
+            os.environ["TERM"] = "xterm"
+            os.execv(PROGRAM, [PROGRAM, "demo", "--seconds", "60"])
+        fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 150, 0, 0))
+        seen, typed, status = b"", False, None
+        limit = time.monotonic() + DEADLINE_S
+        while time.monotonic() < limit:
+            if select.select([master], [], [], 0.2)[0]:
+                try:
+                    seen += os.read(master, 65536)
+                except OSError:
+                    break  # the program closed its end
+            if not typed and re.search(rb"855 of 855 books live", seen):
+                os.write(master, b"\x03")
+                typed = True
+        _, status = os.waitpid(pid, 0)
+        os.close(master)
+        self.assertTrue(typed, seen[-2000:])
+        self.assertEqual(os.waitstatus_to_exitcode(status), 0)
+        for part in (b"\x1b[?1049h", b"KRW-BTC", b"live", b"last trades", b"\xe2\x96\x88"):
+            self.assertIn(part, seen)
+        tail = seen[seen.rindex(b"\x1b[?1049l"):]
+        self.assertIn(b"received", tail)
+
+
+class Replay(Program):
+    def test_counts_and_hash_are_the_same_every_time(self):
+        """Goal: a replay tells the same of the same file. Method: twice as JSON, once as text."""
+        path = self.write(capture_text())
+        first, second, text = (run("replay", path, "--json"), run("replay", path, "--json"),
+                               run("replay", path))
+        self.assertEqual((first.returncode, first.stderr), (0, ""))
+        summary = summary_of(first.stdout)
+        self.assertEqual(summary["frames"], 300)
+        self.assertEqual(summary["events"],
+                         {"ticker": 0, "trade": 100, "orderbook": 200, "candle": 0})
+        self.assertEqual((summary["refused"], summary["bad_lines"]), ({}, 0))
+        self.assertEqual(summary["hash"], summary_of(second.stdout)["hash"])
+        self.assertIn(summary["hash"], text.stdout)
+
+    def test_another_digit_is_another_hash(self):
+        """Goal: the hash sees the content. Method: change one digit of one size."""
+        text = capture_text()
+        other = text.replace(".00000003,", ".00000004,", 1)
+        self.assertNotEqual(text, other)
+        hashes = {summary_of(run("replay", self.write(each), "--json").stdout)["hash"]
+                  for each in (text, other)}
+        self.assertEqual(len(hashes), 2)
+
+    def test_damage_is_counted_by_cause_and_answered_with_3(self):
+        """Goal: no frame goes missing in silence. Method: one frame of each trouble, a torn end."""
+        frames = [trade_frame(1), '{"ty":"trade","cd":"KRW-BTC"}', '{"status":"UP"}',
+                  '{"type":"myAsset","asset_uuid":"x"}', "hello", trade_frame(2)[:60]]
+        done = run("replay", self.write("\n".join(frames)), "--json")
+        self.assertEqual(done.returncode, 3)
+        summary = summary_of(done.stdout)
+        self.assertEqual(summary["frames"], 4)
+        self.assertEqual(summary["events"]["trade"], 1)
+        self.assertEqual(summary["refused"], {"missing_field": 1, "unknown_type": 1})
+        self.assertEqual(summary["other_frames"], 1)
+        self.assertEqual(summary["bad_lines"], 2)
+        self.assertIn("line 5", done.stderr)
+        self.assertRegex(done.stderr, "line 6: torn")
+
+    def test_unreadable_files_are_refused_with_2(self):
+        """Goal: a file that is no capture says so. Method: one of each, for replay and convert."""
+        binary = self.write(b"\x00\x01\x02", "binary")
+        empty = self.write("", "empty")
+        table = self.write("time,price\n1,2\n", "table")
+        for path, said in ((self.folder / "none", "No such file"), (self.folder, "directory"),
+                           (binary, "binary"), (empty, "empty"), (table, "time,price")):
+            for command in (("replay", path), ("convert", path, "--to", "simple"),
+                            ("sim", "--capture", path)):
+                done = run(*command)
+                self.assertEqual(done.returncode, 2, done.stderr)
+                self.assertIn(said, done.stderr)
+                self.assertIn(str(path), done.stderr)
+                self.assertEqual(done.stdout, "")
+
+
+class Convert(Program):
+    def test_formats_hold_the_same_numbers(self):
+        """Goal: conversion is exact. Method: compare with an exact parser, there and back, and by
+        the hash of the replayed result."""
+        path = self.write(capture_text())
+        frames = [line[line.index("b'") + 2:-1] for line in capture_text().splitlines()[3:]]
+        original = summary_of(run("replay", path, "--json").stdout)["hash"]
+        simple = run("convert", path, "--to", "simple")
+        self.assertEqual((simple.returncode, simple.stderr), (0, ""))
+        lines = simple.stdout.splitlines()
+        self.assertEqual(len(lines), len(frames))
+        for line, frame in zip(lines, frames):
+            self.assertEqual(json.loads(line, parse_float=Decimal),
+                             json.loads(frame, parse_float=Decimal))
+        for to in ("default", "simple", "json_list", "simple_list"):
+            converted = self.write(run("convert", path, "--to", to).stdout, to)
+            self.assertEqual(summary_of(run("replay", converted, "--json").stdout)["hash"],
+                             original)
+        back = run("convert", self.folder / "default", "--to", "simple")
+        self.assertEqual(back.stdout, simple.stdout)
+
+    def test_frames_without_a_conversion_are_listed(self):
+        """Goal: what is left out is named. Method: private, status and error frames between."""
+        done = run("convert", self.write("\n".join([
+            trade_frame(0), '{"type":"myAsset","asset_uuid":"x"}', '{"status":"UP"}',
+            '{"error":{"name":"NO_TICKET","message":"m"}}', trade_frame(1)])), "--to", "default")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(len(done.stdout.splitlines()), 2)
+        for said in ("1 x unsupported type myAsset, first in line 2", "1 x status frame",
+                     "1 x error frame"):
+            self.assertIn(said, done.stderr)
+
+    def test_damage_is_answered_with_3(self):
+        """Goal: what can be written is written, the rest told. Method: a torn last line."""
+        done = run("convert", self.write(trade_frame(0) + "\n" + trade_frame(1)[:40]), "--to",
+                   "simple")
+        self.assertEqual((done.returncode, len(done.stdout.splitlines())), (3, 1))
+        self.assertIn("line 2: torn", done.stderr)
+
+    def test_unknown_format_is_refused(self):
+        """Goal: --to names what there is. Method: a format that is not."""
+        done = run("convert", self.write(trade_frame(0)), "--to", "xml")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("simple_list", done.stderr)
+
+
+class Live(Program):
+    def served_hash(self, path, codes, count):
+        """The hash of a capture received live: simulator and watch are two processes."""
+        process, ready = self.start_sim("--capture", path, "--speed", 0)
+        done = run("watch", *codes, "--streams", "trade,orderbook", "--endpoint", ready["url"],
+                   "--ca", ready["ca_file"], "--format", "simple", "--frames", count,
+                   "--seconds", 60, "--json")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        summary = summary_of(done.stdout)
+        self.assert_accounted(summary)
+        events = [json.loads(line) for line in done.stdout.splitlines()[:-1]]
+        data = [event for event in events if "frame" in event]
+        self.assertEqual(len(data), count)
+        self.assertTrue(all(event["frame"]["type"] == event["event"] for event in data))
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=DEADLINE_S)
+        self.assertFalse(Path(ready["ca_file"]).exists())
+        return summary["hash"]
+
+    def test_capture_served_live_has_the_hash_of_its_replay(self):
+        """Goal: nothing is lost or changed on the way through TLS. Method: compare hashes."""
+        path = self.write(capture_text())
+        expected = summary_of(run("replay", path, "--json").stdout)["hash"]
+        self.assertEqual(self.served_hash(path, CODES, 300), expected)
+
+    def test_real_recording_replays_and_arrives_live(self):
+        """Goal: the same for a recording of the real exchange. Method: its known counts."""
+        if CORPUS is None:
+            self.skipTest("no capture folder given")
+        path = CORPUS / "upbit-2021-04-05-simple" / "raw.txt"
+        summary = summary_of(run("replay", path, "--json").stdout)
+        self.assertEqual(summary["frames"], 1733)
+        self.assertEqual((summary["events"]["orderbook"], summary["events"]["trade"]), (1061, 672))
+        self.assertEqual(summary["refused"], {})
+        codes = sorted(set(re.findall(r'"cd":"([A-Z0-9-]+)"', path.read_text())))
+        self.assertEqual(self.served_hash(path, codes, 1733), summary["hash"])
+
+    def test_watch_of_the_embedded_exchange(self):
+        """Goal: --endpoint sim needs nothing else. Method: all streams of two markets."""
+        done = run("watch", "KRW-BTC", "KRW-ETH", "--streams", "ticker,trade,orderbook,candle.1m",
+                   "--units", 5, "--endpoint", "sim", "--seconds", 3)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        rows = [json.loads(line) for line in done.stdout.splitlines()]
+        kinds = {row.get("event") for row in rows[:-1]}
+        self.assertLessEqual({"status", "ticker", "trade", "orderbook", "candle"}, kinds)
+        for row in rows:
+            if row.get("event") == "orderbook":
+                self.assertEqual(len(row["frame"]["orderbook_units"]), 5)
+        self.assert_accounted(rows[-1])
+
+    def test_markets_come_from_the_exchange(self):
+        """Goal: the list is whole and can be cut by quote. Method: the embedded exchange."""
+        lines = run("markets", "--endpoint", "sim").stdout.splitlines()
+        self.assertEqual(len(lines), 855)
+        rows = [json.loads(line) for line in run(
+            "markets", "--endpoint", "sim", "--quote", "KRW", "--json").stdout.splitlines()]
+        self.assertEqual(len(rows), 289)
+        self.assertTrue(all(row["code"].startswith("KRW-") for row in rows))
+        self.assertEqual(run("markets", "--endpoint", "sim", "--quote", "EUR").returncode, 2)
+
+    def test_time_over_before_the_frames_is_5(self):
+        """Goal: --frames that did not come are told. Method: more than three seconds bring."""
+        done = run("watch", "KRW-BTC", "--endpoint", "sim", "--frames", 10**9, "--seconds", 3)
+        self.assertEqual(done.returncode, 5)
+        self.assertIn("1000000000", done.stderr)
+
+
+class BadInput(Program):
+    def test_arguments_are_refused_with_what_to_do(self):
+        """Goal: each wrong argument names itself and the way out. Method: one of each."""
+        for arguments, said in (
+                ((), "subcommand"),
+                (("watch",), "no market codes"),
+                (("watch", "krw-btc"), "upper case"),
+                (("watch", "KRW-BTC", "--units", 7), "1, 5, 15 or 30"),
+                (("watch", "KRW-BTC", "--units", "x"), "--units"),
+                (("watch", "KRW-BTC", "--streams", "trade,prices"), '"prices"'),
+                (("watch", "KRW-BTC", "--streams", "candle.2m"), "candle.2m"),
+                (("watch", "KRW-BTC", "--streams", ""), "no stream"),
+                (("watch", "KRW-BTC", "--format", "xml"), "json_list"),
+                (("watch", "KRW-BTC", "--endpoint", "ws://localhost:1"), "wss://"),
+                (("watch", "KRW-BTC", "--endpoint", "wss://localhost:0"), "port"),
+                (("watch", "KRW-BTC", "--endpoint", "wss://:1"), "host"),
+                (("watch", "KRW-BTC", "--ca", self.folder / "none"), "No such file"),
+                (("watch", "KRW-BTC", "--seconds", -1), "--seconds"),
+                (("watch", "KRW-BTCC", "--endpoint", "sim"), "did you mean KRW-BTC"),
+                (("watch", "BTC-KRW", "--endpoint", "sim"), "KRW-BTC"),
+                (("sim", "--speed", 2), "--capture"),
+                (("replay",), "FILE")):
+            done = run(*arguments)
+            self.assertEqual(done.returncode, 2, (arguments, done.stderr))
+            self.assertIn(said, done.stderr, arguments)
+            self.assertEqual(done.stdout, "", arguments)
+
+    def test_help_tells_the_exit_codes(self):
+        """Goal: the table is where people look. Method: --help of the program and a command."""
+        done = run("--help")
+        self.assertEqual(done.returncode, 0)
+        self.assertIn("Exit codes: 0", done.stdout)
+        self.assertEqual(run("watch", "--help").returncode, 0)
+
+    def test_unreachable_exchange_ends_in_time_with_4(self):
+        """Goal: no data is an error that says why. Method: a port where nobody listens."""
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        done = run("watch", "KRW-BTC", "--endpoint", "wss://localhost:%d" % port, "--seconds", 2)
+        self.assertEqual(done.returncode, 4)
+        for said in ("codes are not checked", "connect", "no data came"):
+            self.assertIn(said, done.stderr)
+        self.assertEqual(run("markets", "--endpoint", "wss://localhost:%d" % port).returncode, 4)
+
+    def test_untrusted_exchange_is_refused(self):
+        """Goal: no verification, no data. Method: a simulator without its CA file."""
+        _, ready = self.start_sim()
+        done = run("watch", "KRW-BTC", "--endpoint", ready["url"], "--seconds", 2)
+        self.assertEqual(done.returncode, 4)
+        self.assertIn("tls", done.stderr)
+        self.assertEqual(summary_of(done.stdout)["received"], 0)
+
+    def test_port_in_use_is_told(self):
+        """Goal: two simulators on one port do not fight. Method: a socket that is there first."""
+        with socket.socket() as first:
+            first.bind(("127.0.0.1", 0))
+            first.listen()
+            port = first.getsockname()[1]
+            done = run("sim", "--port", port)
+        self.assertEqual(done.returncode, 4)
+        self.assertIn(str(port), done.stderr)
+        self.assertIn("--port", done.stderr)
+
+
+if __name__ == "__main__":
+    PROGRAM = os.path.abspath(sys.argv[1])
+    if len(sys.argv) > 2 and not sys.argv[2].startswith("-"):
+        CORPUS = Path(sys.argv.pop(2))
+    del sys.argv[1]
+    unittest.main(verbosity=2)

@@ -1,0 +1,233 @@
+#include "live.hpp"
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <mutex>
+#include <optional>
+
+#include "board.hpp"
+#include "event_json.hpp"
+#include "exit_codes.hpp"
+#include "output.hpp"
+#include "screen.hpp"
+#include "signals.hpp"
+#include "summary.hpp"
+#include "tally.hpp"
+#include "upfeed/feed.hpp"
+#include "view.hpp"
+
+namespace upfeed::program {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+/// Takes every event on the dispatcher's thread. The mutex is for the main thread, which looks a
+/// few times a second.
+class LiveHandler {
+ public:
+  LiveHandler(const LiveOptions& options, Output& output)
+      : options_(options), output_(output), board_(options.ladder_code) {}
+
+  void operator()(const OrderbookEvent& event, const Book& book) { take(event, book); }
+  template <class Event>
+  requires(!std::is_same_v<Event, OrderbookEvent>) void operator()(const Event& event) {
+    take(event);
+  }
+
+  /// As many events as --frames asked for are here.
+  [[nodiscard]] bool full() const noexcept { return full_.load(std::memory_order_relaxed); }
+  /// Runs look(tally, board) while no event comes in.
+  template <class Look>
+  void look(Look&& look_at) const {
+    const std::lock_guard lock(mutex_);
+    look_at(tally_, board_);
+  }
+
+ private:
+  template <class Event, class... Extra>
+  void take(const Event& event, const Extra&... extra) {
+    if (full()) return;
+    const Now now = Now::read();
+    {
+      const std::lock_guard lock(mutex_);
+      board_.add(event, extra...);
+      if constexpr (kIsData<Event>) {
+        tally_.add(event, now);
+        if (options_.frames != 0 && tally_.total() >= options_.frames) {
+          full_.store(true, std::memory_order_relaxed);
+        }
+      }
+    }
+    if constexpr (std::is_same_v<Event, StatusEvent>) {
+      if (options_.output != LiveOutput::screen && event.cause != StatusCause::requested) {
+        say("upfeed " + options_.command + ": " + describe(event));
+      }
+    }
+    if (options_.output == LiveOutput::events) {
+      text_.clear();
+      append_event(event, text_);
+      output_.append(text_);
+    }
+  }
+
+  template <class Event>
+  static constexpr bool kIsData =
+      !std::is_same_v<Event, StatusEvent> && !std::is_same_v<Event, LossEvent>;
+
+  const LiveOptions& options_;
+  Output& output_;
+  mutable std::mutex mutex_;
+  Board board_;
+  Tally tally_;
+  std::string text_;
+  std::atomic<bool> full_{false};
+};
+
+std::string latency_line(const Tally& tally) {
+  std::string line;
+  for (const Tally::Stage& stage : tally.stages()) {
+    if (stage.latency_ns.count() == 0) continue;
+    line += (line.empty() ? "" : "   ") + std::string(stage.name) + " p50 " +
+            duration_text(stage.latency_ns.quantile(0.5)) + " p99 " +
+            duration_text(stage.latency_ns.quantile(0.99));
+  }
+  return line;
+}
+
+class LiveRun {
+ public:
+  explicit LiveRun(const LiveOptions& options) : options_(options), handler_(options, output_) {}
+
+  int run() {
+    Result<Feed> created = Feed::create(options_.config);
+    if (!created) return fail(created.error());
+    Feed& feed = *created;
+    Client client = feed.client(options_.command);
+    const Status subscribed = subscribe(client, options_.codes, options_.streams);
+    if (!subscribed) return fail(subscribed.error());
+    Status started = Done{};
+    {
+      const SignalsBlocked blocked;
+      started = feed.start(handler_);
+    }
+    if (!started) return fail(started.error());
+    start_ = Clock::now();
+    if (options_.output == LiveOutput::screen) screen_.emplace();
+    while (!over(feed)) show(feed);
+    return finish(feed);
+  }
+
+ private:
+  int fail(const Error& error) const {
+    say("upfeed " + options_.command + ": " + error.message);
+    return error.code == Errc::system ? kExitInternal : kExitUsage;
+  }
+
+  [[nodiscard]] double elapsed_seconds() const {
+    return std::chrono::duration<double>(Clock::now() - start_).count();
+  }
+
+  [[nodiscard]] bool over(const Feed& feed) const {
+    return stop_requested() || handler_.full() || output_.closed() ||
+           (options_.seconds > 0 && elapsed_seconds() >= options_.seconds) ||
+           feed.metrics().state == SessionState::failed;
+  }
+
+  /// One turn of the main thread; shorter than any deadline a person would notice.
+  void show(const Feed& feed) {
+    output_.pump(std::chrono::milliseconds(50));
+    const double now = elapsed_seconds();
+    if (options_.output == LiveOutput::screen && now >= next_show_) {
+      draw(feed);
+      next_show_ = now + 0.2;
+    } else if (options_.output == LiveOutput::progress && now >= next_show_ + 1) {
+      report(feed, "progress");
+      next_show_ += 1;
+    }
+  }
+
+  void draw(const Feed& feed) {
+    ViewInput input;
+    input.title = "upfeed " + options_.command + "  " + options_.exchange_name;
+    input.metrics = feed.metrics();
+    input.seconds = elapsed_seconds();
+    handler_.look([&input](const Tally& tally, const Board& board) {
+      input.board = board;
+      input.latency = latency_line(tally);
+    });
+    input.now = Now::read().mono;
+    screen_->draw(view_.render(input, screen_->size()));
+  }
+
+  void report(const Feed& feed, std::string_view type) {
+    std::string text;
+    const FeedMetrics metrics = feed.metrics();
+    handler_.look([&](const Tally& tally, const Board& board) {
+      const LiveReport report{type,
+                              options_.command,
+                              elapsed_seconds(),
+                              metrics,
+                              tally,
+                              board.markets_seen(),
+                              books_live_.value_or(board.books_live())};
+      if (options_.output == LiveOutput::screen) {
+        append_text(report, text);
+      } else {
+        append_json(report, text);
+      }
+    });
+    output_.append(text);
+  }
+
+  int finish(Feed& feed) {
+    // Before the end of the connection makes every book a disconnected one.
+    const bool failed = feed.metrics().state == SessionState::failed;
+    handler_.look([this](const Tally&, const Board& board) { books_live_ = board.books_live(); });
+    output_.release();
+    const Status stopped = feed.stop();
+    screen_.reset();
+    report(feed, "summary");
+    output_.flush();
+    if (!stopped) return fail(stopped.error());
+    if (output_.closed() || stop_requested()) return output_.exit_code(kExitOk);
+    return verdict(failed);
+  }
+
+  [[nodiscard]] int verdict(bool failed) const {
+    std::uint64_t events = 0;
+    handler_.look([&events](const Tally& tally, const Board&) { events = tally.total(); });
+    if (failed) {
+      say("upfeed " + options_.command + ": the connection failed for good");
+      return kExitNetwork;
+    }
+    if (events == 0) {
+      say("upfeed " + options_.command + ": no data came from " + options_.exchange_name +
+          "; the lines above say how far the connection came");
+      return kExitNetwork;
+    }
+    if (events < options_.frames) {
+      say("upfeed " + options_.command + ": " + std::to_string(events) + " of " +
+          std::to_string(options_.frames) + " frames had come when --seconds were over");
+      return kExitTimeout;
+    }
+    return kExitOk;
+  }
+
+  const LiveOptions& options_;
+  Output output_;
+  LiveHandler handler_;
+  Clock::time_point start_;
+  double next_show_ = 0;
+  std::optional<std::size_t> books_live_;  ///< at the end
+  std::optional<Screen> screen_;
+  View view_;
+};
+
+}  // namespace
+
+int run_live(const LiveOptions& options) {
+  return std::make_unique<LiveRun>(options)->run();
+}
+
+}  // namespace upfeed::program

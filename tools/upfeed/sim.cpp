@@ -1,0 +1,179 @@
+// upfeed sim: the exchange simulator as a server of its own.
+
+#include <chrono>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <thread>
+
+#include "captured_market.hpp"
+#include "commands.hpp"
+#include "exit_codes.hpp"
+#include "json.hpp"
+#include "output.hpp"
+#include "signals.hpp"
+#include "sim/server.hpp"
+#include "temporary_file.hpp"
+
+namespace upfeed::program {
+namespace {
+
+struct SimArguments {
+  std::string bind = "127.0.0.1";
+  std::uint16_t port = 0;
+  std::uint64_t seed = 1;
+  std::string capture;
+  double speed = 1;
+  std::string ca_out;
+  sim::SyntheticProfile profile;
+  double seconds = 0;
+  bool json = false;
+};
+
+bool is_loopback(const std::string& bind) {
+  return bind.starts_with("127.") || bind == "::1" || bind == "localhost";
+}
+
+/// exit code, or nothing when all is well.
+std::optional<int> add_capture(const SimArguments& arguments, sim::SimConfig& config) {
+  Result<CapturedMarket> market = load_capture(arguments.capture);
+  if (!market) {
+    say("upfeed sim: " + market.error().message);
+    return kExitUsage;
+  }
+  if (market->left_out + market->bad_lines > 0) {
+    say("upfeed sim: not served: " + std::to_string(market->left_out) +
+        " frames that are no market data, " + std::to_string(market->bad_lines) + " bad lines");
+  }
+  config.capture = std::move(market->frames);
+  config.transcode = make_transcoder();
+  config.start_on_subscribe = true;
+  return {};
+}
+
+void announce(const SimArguments& arguments, sim::SimServer& server, const std::string& ca_file) {
+  const std::string host = is_loopback(arguments.bind) ? "localhost" : arguments.bind;
+  const std::string url = "wss://" + host + ":" + std::to_string(server.port());
+  const std::size_t codes = server.codes().size();
+  std::string line;
+  if (arguments.json) {
+    JsonWriter(line)
+        .open_object()
+        .field("type", "ready")
+        .field("url", url)
+        .field("ca_file", ca_file)
+        .field("port", server.port())
+        .field("codes", codes)
+        .close_object();
+  } else {
+    line = url + " --ca " + ca_file + "  (" + std::to_string(codes) + " codes)";
+  }
+  Output output;
+  output.append(line + "\n");
+  output.flush();
+}
+
+void wait_for_end(double seconds) {
+  const auto start = std::chrono::steady_clock::now();
+  while (!stop_requested()) {
+    const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
+    if (seconds > 0 && elapsed.count() >= seconds) return;
+    // Short, because a signal cuts a sleep of this thread but the rest of it is slept all the same.
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+}
+
+void append_summary(sim::SimServer& server, std::string& out) {
+  const sim::ExchangeStats stats = server.stats();
+  JsonWriter(out)
+      .open_object()
+      .field("type", "summary")
+      .field("command", "sim")
+      .field("connections", stats.connections_opened)
+      .field("frames", stats.realtime_frames_sent)
+      .field("slow_reader_drops", stats.slow_reader_drops)
+      .field("idle_drops", stats.idle_drops)
+      .field("rate_violations", stats.rate_violations)
+      .field("transcode_failures", stats.transcode_failures)
+      .field("source_finished", stats.source_finished)
+      .close_object();
+  out += '\n';
+}
+
+int run_sim(const SimArguments& arguments) {
+  if (arguments.capture.empty() && arguments.speed != 1) {
+    say("upfeed sim: --speed is for --capture FILE; the synthetic market is paced by --fps");
+    return kExitUsage;
+  }
+  sim::SimConfig config;
+  config.bind = arguments.bind;
+  config.port = arguments.port;
+  config.seed = arguments.seed;
+  config.profile = arguments.profile;
+  config.speed = arguments.speed;
+  config.write_ca_to = arguments.ca_out;
+  if (!is_loopback(arguments.bind)) {
+    config.extra_names.push_back(arguments.bind);
+    say("upfeed sim: warning: --bind " + arguments.bind +
+        " lets other machines connect; the simulator is made for tests");
+  }
+  if (!arguments.capture.empty()) {
+    if (const auto code = add_capture(arguments, config)) return *code;
+  }
+  std::unique_ptr<sim::SimServer> server;
+  try {
+    const SignalsBlocked blocked;
+    server = std::make_unique<sim::SimServer>(std::move(config));
+  } catch (const std::exception& error) {
+    say("upfeed sim: cannot listen on " + arguments.bind + ":" + std::to_string(arguments.port) +
+        ": " + error.what() + "; choose another --port (0: any free one)");
+    return kExitNetwork;
+  }
+  std::optional<TemporaryFile> ca;
+  if (arguments.ca_out.empty()) ca.emplace("simulator-ca.pem", server->ca_pem());
+  announce(arguments, *server, ca ? ca->path() : arguments.ca_out);
+  wait_for_end(arguments.seconds);
+  server->stop();
+  if (arguments.json) {
+    Output output;
+    std::string line;
+    append_summary(*server, line);
+    output.append(line);
+    output.flush();
+  }
+  return kExitOk;
+}
+
+}  // namespace
+
+void add_sim(CLI::App& app, int& exit_code) {
+  auto arguments = std::make_shared<SimArguments>();
+  CLI::App* command = app.add_subcommand(
+      "sim", "Run the exchange simulator until Ctrl-C; prints its address and CA file");
+  command->add_option("--port", arguments->port, "0: any free one")->capture_default_str();
+  command->add_option("--bind", arguments->bind, "Address to listen on")->capture_default_str();
+  command->add_option("--seed", arguments->seed, "The same seed is the same market")
+      ->capture_default_str();
+  command->add_option("--capture", arguments->capture,
+                      "Serve these recorded frames once, from the first subscription on");
+  command
+      ->add_option("--speed", arguments->speed,
+                   "Of a capture, times as fast as recorded; 0: at once")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  command->add_option("--ca-out", arguments->ca_out, "Where to write the CA certificate (PEM)");
+  command->add_option("--codes-krw", arguments->profile.markets.krw)->capture_default_str();
+  command->add_option("--codes-btc", arguments->profile.markets.btc)->capture_default_str();
+  command->add_option("--codes-usdt", arguments->profile.markets.usdt)->capture_default_str();
+  command
+      ->add_option("--fps", arguments->profile.frames_per_second,
+                   "Frames a second when everything is subscribed")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command->add_option("--seconds", arguments->seconds, "End after so long; 0: never")
+      ->check(CLI::NonNegativeNumber);
+  command->add_flag("--json", arguments->json, "JSON lines: ready, and a summary at the end");
+  command->callback([arguments, &exit_code] { exit_code = run_sim(*arguments); });
+}
+
+}  // namespace upfeed::program
