@@ -85,6 +85,10 @@ struct SnapshotWait {
   void add(const MarketCode& code, const Value& value) {
     {
       const std::lock_guard lock(mutex);
+      // A reconnect asks again; the first answer counts.
+      const bool known = std::any_of(values.begin(), values.end(),
+                                     [&](const auto& each) { return each.first == code; });
+      if (known) return;
       values.emplace_back(code, value);
     }
     arrived.notify_one();
@@ -192,7 +196,7 @@ Result<SubscriptionId> Client::on_loss(LossCallback callback) {
 
 Result<std::shared_ptr<const SharedBook>> Client::share_book(std::string_view code,
                                                              OrderbookOptions options) {
-  auto subscription = new_subscription(EventKind::orderbook, options.mode, OrderbookCallback{});
+  auto subscription = new_subscription(EventKind::orderbook, StreamMode::both, OrderbookCallback{});
   if (auto set = set_orderbook(*subscription, options); !set) return set.error();
   auto shared = std::make_shared<SharedBook>();
   subscription->shared = shared;
@@ -264,7 +268,9 @@ Result<std::vector<Value>> Client::snapshot(SubscriptionPtr subscription, const 
   if (!added) return added.error();
   {
     std::unique_lock lock(wait->mutex);
-    wait->arrived.wait_for(lock, timeout,
+    // Beyond a day the sum with the clock might overflow.
+    wait->arrived.wait_for(lock,
+                           std::min<std::chrono::milliseconds>(timeout, std::chrono::hours(24)),
                            [&] { return wait->values.size() == held->codes.size(); });
   }
   unsubscribe(added.value());

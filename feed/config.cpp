@@ -51,10 +51,10 @@ void check_sizes(Checks& checks, const FeedConfig& config) {
                  std::to_string(config.bad_frames_max), "at least 1");
   checks.require(config.pending_markets_max >= 1 && config.pending_markets_max <= 1'000'000,
                  "pending_markets_max", std::to_string(config.pending_markets_max), "1 to 1000000");
-  checks.require(config.dials_per_second >= 1, "dials_per_second",
-                 std::to_string(config.dials_per_second), "at least 1");
-  checks.require(config.dials_per_minute >= 1, "dials_per_minute",
-                 std::to_string(config.dials_per_minute), "at least 1");
+  checks.require(config.dials_per_second >= 1 && config.dials_per_second <= 1'000'000,
+                 "dials_per_second", std::to_string(config.dials_per_second), "1 to 1000000");
+  checks.require(config.dials_per_minute >= 1 && config.dials_per_minute <= 1'000'000,
+                 "dials_per_minute", std::to_string(config.dials_per_minute), "1 to 1000000");
   checks.require(config.io_cpu >= -1, "io_cpu", std::to_string(config.io_cpu),
                  "-1 (not pinned) or a core");
   checks.require(config.dispatcher_cpu >= -1, "dispatcher_cpu",

@@ -248,8 +248,12 @@ std::size_t Connection::act() {
         dial(action_.epoch);
         break;
       case ActionKind::send_text:
+        if (!send(net::WsOpcode::text, action_.text)) {
+          // The session takes it for sent, so only a new connection can make it good.
+          if (socket_ != nullptr) lost(StatusCause::io_error, 0, "the request could not be sent");
+          return actions;
+        }
         counters_.requests_sent.add();
-        send(net::WsOpcode::text, action_.text);
         break;
       case ActionKind::send_ping:
         send(net::WsOpcode::ping, {});

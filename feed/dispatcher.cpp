@@ -115,7 +115,10 @@ const Book* Dispatcher::apply(OrderbookEvent& event) noexcept {
   const BookEntry* largest = nullptr;
   for (const auto& entry : route->books) {
     entry->touched = entry->level == event.level;
+    // The request for more units is still on its way; this frame answers the one before.
+    if (entry->touched && event.unit_count <= entry->skip_units_to) entry->touched = false;
     if (!entry->touched) continue;
+    entry->skip_units_to = 0;
     entry->was_live = entry->book.live();
     const ExchangeTime before = entry->book.timestamp();
     const BookChange change = entry->book.apply(event, entry->units);
@@ -145,22 +148,54 @@ void Dispatcher::apply(const StatusEvent& event) noexcept {
   if (event.cause == StatusCause::end_of_capture) {
     capture_ended_.store(true, std::memory_order_release);
   }
-  if (event.previous_state != SessionState::live || event.state == SessionState::live) return;
+  if (event.state == SessionState::live || event.epoch == 0) return;
+  // Any state but live ends what was before it, should the record of the end itself be missing.
+  const std::uint32_t ended =
+      event.previous_state == SessionState::live ? event.epoch : event.epoch - 1;
   for (const auto& route : routes_) {
     if (route == nullptr) continue;
     route->last_valid = false;
+    for (const Entry& entry : route->entries) entry.subscription->served[entry.code_index] = 0;
     for (const auto& entry : route->books) {
-      entry->book.disconnect(event.epoch);
+      entry->skip_units_to = 0;
+      if (entry->book.epoch() <= ended) entry->book.disconnect(ended);
+      publish_shared(*entry);
+    }
+  }
+}
+
+void Dispatcher::disconnect_books() noexcept {
+  for (const auto& route : routes_) {
+    if (route == nullptr) continue;
+    for (const auto& entry : route->books) {
+      entry->book.disconnect(entry->book.epoch());
+      publish_shared(*entry);
+    }
+  }
+}
+
+void Dispatcher::mark_all_stale() noexcept {
+  for (const auto& route : routes_) {
+    if (route == nullptr) continue;
+    for (const auto& entry : route->books) {
+      entry->book.mark_stale(BookFault::records_lost);
       publish_shared(*entry);
     }
   }
 }
 
 void Dispatcher::apply(const LossEvent& event) noexcept {
-  // Conflation alone leaves no hole: the newest book follows this record.
-  if (event.lost_kind != EventKind::orderbook || (event.dropped | event.refused) == 0) return;
+  // Conflation alone leaves no hole: the newest value follows this record.
+  if ((event.dropped | event.refused) == 0) return;
+  if (!event.market.valid()) {
+    if (event.lost_kind == EventKind::orderbook || event.lost_kind == EventKind::status) {
+      mark_all_stale();
+    }
+    return;
+  }
   Route* route = route_at(stream_slot(event.lost_kind, event.candle_unit), event.market).get();
   if (route == nullptr) return;
+  route->last_valid = false;
   for (const auto& entry : route->books) {
     entry->book.mark_stale(BookFault::records_lost);
     publish_shared(*entry);
@@ -270,6 +305,8 @@ bool Dispatcher::apply_changes() {
 }
 
 void Dispatcher::add(const std::shared_ptr<Subscription>& subscription) {
+  // The queue keeps no order between threads: its removal may have come first.
+  if (!subscription->alive.load(std::memory_order_seq_cst)) return;
   subscriptions_.add(subscription);
   if (subscription->kind == EventKind::status) {
     status_listeners_.push_back(subscription.get());
@@ -300,17 +337,22 @@ void Dispatcher::add_route(Subscription& subscription, std::size_t code_index) {
 
 Dispatcher::BookEntry* Dispatcher::book_entry(Route& route, const Subscription& subscription) {
   const BookEntry* source = nullptr;  // a live book that holds at least these units
+  std::size_t units_on_wire = 0;
   BookEntry* entry = nullptr;
   for (const auto& each : route.books) {
     if (each->level != subscription.level) continue;
     if (each->units == subscription.units) entry = each.get();
-    if (each->units >= subscription.units && each->book.live()) source = each.get();
+    if (each->units >= subscription.units && each->book.live() && flows(route, each.get())) {
+      source = each.get();
+    }
+    units_on_wire = std::max(units_on_wire, each->units);
   }
   if (entry == nullptr) {
     route.books.push_back(std::make_unique<BookEntry>());
     entry = route.books.back().get();
     entry->level = subscription.level;
     entry->units = subscription.units;
+    if (units_on_wire < entry->units) entry->skip_units_to = units_on_wire;
     if (source != nullptr) {
       entry->book.apply(*from_book(source->book, MarketId{}), entry->units);
     }
@@ -326,6 +368,7 @@ Dispatcher::BookEntry* Dispatcher::book_entry(Route& route, const Subscription& 
 bool Dispatcher::serve_from_memory(Route& route, Entry& entry) {
   Subscription& subscription = *entry.subscription;
   const MarketId market = subscription.markets[entry.code_index];
+  if (!flows(route, entry.book)) return false;
   if (entry.book != nullptr) {
     if (!entry.book->book.live()) return false;
     subscription.served[entry.code_index] = 1;
@@ -345,6 +388,22 @@ bool Dispatcher::serve_from_memory(Route& route, Entry& entry) {
     call<CandleCallback>(subscription, static_cast<const CandleEvent&>(event));
   }
   return true;
+}
+
+bool Dispatcher::flows(const Route& route, const BookEntry* book) noexcept {
+  return std::any_of(route.entries.begin(), route.entries.end(), [&](const Entry& entry) {
+    const bool same = book == nullptr || entry.book->level == book->level;
+    return same && entry.subscription->mode != StreamMode::snapshot_only;
+  });
+}
+
+void Dispatcher::forget_if_idle(Route& route) noexcept {
+  if (!flows(route, nullptr)) route.last_valid = false;
+  for (const auto& entry : route.books) {
+    if (flows(route, entry.get())) continue;
+    entry->book.mark_stale(BookFault::silent);
+    publish_shared(*entry);
+  }
 }
 
 const OrderbookEvent* Dispatcher::from_book(const Book& book, MarketId market) {
@@ -393,12 +452,21 @@ void Dispatcher::remove(const Subscription& subscription) {
     for (const Entry& entry : route->entries) {
       if (!is_it(entry.subscription) || entry.book == nullptr) continue;
       --entry.book->users;
+      if (subscription.shared == nullptr) continue;
+      // Readers may keep the memory; what is in it is current no longer.
+      Book last = entry.book->book;
+      last.disconnect(last.epoch());
+      subscription.shared->publish(last);
       std::erase(entry.book->shared, subscription.shared);
     }
     std::erase_if(route->entries, [&](const Entry& entry) { return is_it(entry.subscription); });
     std::erase_if(route->books, [](const auto& entry) { return entry->users == 0; });
     // What nobody asks for any more stops arriving, so nothing of it may be remembered.
-    if (route->entries.empty()) route.reset();
+    if (route->entries.empty()) {
+      route.reset();
+    } else {
+      forget_if_idle(*route);
+    }
   }
   subscriptions_.remove(&subscription);
 }

@@ -79,6 +79,9 @@ class Dispatcher {
   [[nodiscard]] Dispatched next() noexcept;
   void finish() noexcept;
   void end_poll() noexcept;
+  void count_callback_error() noexcept { counters_.callback_errors.add(); }
+  /// The feed has ended: no book is current any more. After the last poll.
+  void disconnect_books() noexcept;
   /// A sleeper's second look.
   [[nodiscard]] bool has_work() noexcept;
 
@@ -88,6 +91,7 @@ class Dispatcher {
     std::size_t units = kBookDepthMax;
     std::uint32_t refresh = 0;
     std::uint32_t users = 0;
+    std::size_t skip_units_to = 0;  // frames of so few units are of the request before
     Book book;
     std::vector<std::shared_ptr<SharedBook>> shared;
     // Of the event being dispatched.
@@ -120,6 +124,10 @@ class Dispatcher {
   void remove(const Subscription& subscription);
   BookEntry* book_entry(Route& route, const Subscription& subscription);
   bool serve_from_memory(Route& route, Entry& entry);
+  /// Somebody follows the stream (of that book, where it is one), so what is remembered is current.
+  [[nodiscard]] static bool flows(const Route& route, const BookEntry* book) noexcept;
+  void forget_if_idle(Route& route) noexcept;
+  void mark_all_stale() noexcept;
   const OrderbookEvent* from_book(const Book& book, MarketId market);
   [[nodiscard]] WantedSet wanted() noexcept;
 

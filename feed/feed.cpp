@@ -1,6 +1,8 @@
 #include "upfeed/feed.hpp"
 
+#include <filesystem>
 #include <stdexcept>
+#include <thread>
 
 #include "feed_core.hpp"
 
@@ -19,6 +21,10 @@ void finish_event(FeedCore& core) noexcept {
 }
 void end_poll(FeedCore& core) noexcept {
   core.end_poll();
+}
+
+void count_callback_error(FeedCore& core) noexcept {
+  core.count_callback_error();
 }
 
 }  // namespace detail
@@ -53,14 +59,21 @@ Feed::Feed(Feed&&) noexcept = default;
 
 Feed& Feed::operator=(Feed&& other) noexcept {
   if (this != &other) {
-    if (core_ != nullptr) static_cast<void>(core_->stop());
+    end(std::move(core_));
     core_ = std::move(other.core_);
   }
   return *this;
 }
 
 Feed::~Feed() {
-  if (core_ != nullptr) static_cast<void>(core_->stop());
+  end(std::move(core_));
+}
+
+void Feed::end(std::shared_ptr<detail::FeedCore> core) noexcept {
+  if (core == nullptr || core->stop().ok() || !core->running()) return;
+  // Destroyed within a callback: the threads end as soon as it has returned, so somebody else has
+  // to wait for them.
+  std::thread([core = std::move(core)] { static_cast<void>(core->stop()); }).detach();
 }
 
 Result<Feed> Feed::create(const FeedConfig& config) {
@@ -70,6 +83,13 @@ Result<Feed> Feed::create(const FeedConfig& config) {
 }
 
 Result<Feed> Feed::replay(const std::string& capture_path, const FeedConfig& config) {
+  std::error_code ignored;
+  const auto kind = std::filesystem::status(capture_path, ignored).type();
+  if (kind == std::filesystem::file_type::fifo || kind == std::filesystem::file_type::character) {
+    return Error{Errc::bad_capture, capture_path +
+                                        " is a pipe or a device, which stop() would have to wait "
+                                        "for: save it to a file first"};
+  }
   auto reader = CaptureReader::open(capture_path);
   if (!reader) return reader.error();
   auto core = make_core(config, std::make_unique<CaptureReader>(std::move(*reader)));
@@ -98,7 +118,8 @@ std::size_t Feed::step_io() {
   return core_->running() ? 0 : core_->step_io();
 }
 std::size_t Feed::poll(std::size_t limit) {
-  return core_->running() ? 0 : poll_without_handler(*core_, nullptr, limit);
+  const auto held = core_;  // a callback may destroy the feed
+  return held->running() ? 0 : poll_without_handler(*held, nullptr, limit);
 }
 
 FeedMetrics Feed::metrics() const {

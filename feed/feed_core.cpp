@@ -2,6 +2,8 @@
 
 #include <chrono>
 #include <cstring>
+#include <exception>
+#include <system_error>
 
 namespace upfeed::detail {
 
@@ -11,6 +13,13 @@ namespace {
 constexpr std::int64_t kDrainNs = 500'000'000;
 
 struct NoHandler {};
+
+/// Empty when the pin succeeded.
+std::string pin_problem(const char* thread, int cpu, int failed_errno) {
+  if (failed_errno == 0) return {};
+  return std::string("cannot pin the ") + thread + " thread to core " + std::to_string(cpu) + ": " +
+         std::strerror(failed_errno) + "; use -1 or a core of this machine";
+}
 
 }  // namespace
 
@@ -62,13 +71,11 @@ void FeedCore::run_io() {
   io_ready_.store(failed, std::memory_order_release);
   io_ready_.notify_all();
   if (failed != 0) return;
-  while (!stop_io_.load(std::memory_order_acquire)) {
-    if (step_io() != 0 || config_.io_wait == WaitPolicy::spin) continue;
-    if (config_.io_wait == WaitPolicy::yield) {
-      std::this_thread::yield();
-    } else {
-      io_->wait(io_parker_);
-    }
+  try {
+    produce();
+  } catch (const std::exception& error) {
+    // Out of memory, or the user's log hook threw: the feed ends loudly rather than the process.
+    report_failure(error.what());
   }
   io_->finish();
   const MonoTime give_up = mono_now() + kDrainNs;
@@ -78,6 +85,29 @@ void FeedCore::run_io() {
     if (outlet_.pending()) std::this_thread::sleep_for(std::chrono::microseconds(200));
   } while (outlet_.pending() && mono_now() < give_up);
   outlet_.abandon();
+}
+
+void FeedCore::produce() {
+  while (!stop_io_.load(std::memory_order_acquire)) {
+    if (step_io() != 0 || config_.io_wait == WaitPolicy::spin) continue;
+    if (config_.io_wait == WaitPolicy::yield) {
+      std::this_thread::yield();
+    } else {
+      io_->wait(io_parker_, stop_io_);
+    }
+  }
+}
+
+void FeedCore::report_failure(std::string_view reason) noexcept {
+  StatusEvent event;
+  event.size_bytes = sizeof event;
+  event.epoch = io_->epoch();
+  event.received_mono = mono_now();
+  event.previous_state = SessionState::live;
+  event.state = SessionState::failed;
+  event.cause = StatusCause::io_error;
+  event.text.assign(reason.substr(0, event.text.capacity()));
+  outlet_.status(event);
 }
 
 void FeedCore::run_dispatcher() {
@@ -113,31 +143,33 @@ Status FeedCore::start(PollFunction poll, void* handler) {
   io_ready_.store(kNotReady);
   dispatcher_ready_.store(kNotReady);
   running_.store(true, std::memory_order_release);
-  dispatcher_thread_ = std::thread([this] { run_dispatcher(); });
-  dispatcher_ready_.wait(kNotReady);
-  io_thread_ = std::thread([this] { run_io(); });
-  io_ready_.wait(kNotReady);
-  const int io_failed = io_ready_.load();
-  const int failed = io_failed != 0 ? io_failed : dispatcher_ready_.load();
-  if (failed == 0) return Done{};
+  std::string problem;
+  try {
+    dispatcher_thread_ = std::thread([this] { run_dispatcher(); });
+    dispatcher_ready_.wait(kNotReady);
+    problem = pin_problem("dispatcher", config_.dispatcher_cpu, dispatcher_ready_.load());
+    if (problem.empty()) {
+      io_thread_ = std::thread([this] { run_io(); });
+      io_ready_.wait(kNotReady);
+      problem = pin_problem("I/O", config_.io_cpu, io_ready_.load());
+    }
+  } catch (const std::system_error& error) {
+    problem = std::string("cannot start a thread: ") + error.what();
+  }
+  if (problem.empty()) return Done{};
   join();
   stop_io_.store(false);
   stop_dispatcher_.store(false);
-  const bool io = io_failed != 0;
-  return Error{Errc::system, std::string("start: cannot pin the ") + (io ? "I/O" : "dispatcher") +
-                                 " thread to core " +
-                                 std::to_string(io ? config_.io_cpu : config_.dispatcher_cpu) +
-                                 ": " + std::strerror(failed) +
-                                 "; use -1 or a core of this machine"};
+  return Error{Errc::system, "start: " + problem};
 }
 
 void FeedCore::join() {
   stop_io_.store(true, std::memory_order_release);
   io_parker_.wake();
-  io_thread_.join();
+  if (io_thread_.joinable()) io_thread_.join();
   stop_dispatcher_.store(true, std::memory_order_release);
   dispatcher_parker_.wake();
-  dispatcher_thread_.join();
+  if (dispatcher_thread_.joinable()) dispatcher_thread_.join();
   running_.store(false, std::memory_order_release);
 }
 
@@ -152,9 +184,10 @@ Status FeedCore::stop() {
   if (!running()) {
     io_->finish();
     drain();
-    return Done{};
+  } else {
+    join();
   }
-  join();
+  dispatcher_.disconnect_books();
   return Done{};
 }
 

@@ -37,6 +37,7 @@ class FeedCore {
   [[nodiscard]] Dispatched next() noexcept { return dispatcher_.next(); }
   void finish() noexcept { dispatcher_.finish(); }
   void end_poll() noexcept { dispatcher_.end_poll(); }
+  void count_callback_error() noexcept { dispatcher_.count_callback_error(); }
 
   /// Hands a subscription to the dispatcher, or takes it back.
   void submit(Change change);
@@ -52,6 +53,8 @@ class FeedCore {
 
  private:
   void run_io();
+  void produce();
+  void report_failure(std::string_view reason) noexcept;
   void run_dispatcher();
   void join();
   void drain();

@@ -50,9 +50,13 @@ class Intake {
     counters_.streams[stream].received.add();
     counters_.streams[stream].refused.add();
     counters_.refused_by_cause[static_cast<std::size_t>(decoded.errc)].add();
-    if (!decoded.has_kind || !decoded.market.valid()) return;
-    outlet_.charge_refused(decoded.kind, CandleUnit::m1, decoded.market,
-                           markets_.code(decoded.market), meta.connection, meta.epoch);
+    // Of no market or stream that anybody can have subscribed.
+    if (decoded.errc == DecodeErrc::unknown_market || decoded.errc == DecodeErrc::unknown_type)
+      return;
+    const bool known = decoded.has_kind && decoded.market.valid();
+    outlet_.charge_refused(decoded.has_kind ? decoded.kind : EventKind::status, CandleUnit::m1,
+                           decoded.market, known ? markets_.code(decoded.market) : MarketCode{},
+                           meta.connection, meta.epoch);
   }
 
   MarketTable& markets_;

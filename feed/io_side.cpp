@@ -46,9 +46,9 @@ std::size_t LiveIo::step() {
   return work;
 }
 
-void LiveIo::wait(Parker& parker) {
+void LiveIo::wait(Parker& parker, const std::atomic<bool>& stop) {
   parker.prepare();
-  if (!mailbox_.empty() || connection_.has_buffered()) {
+  if (stop.load(std::memory_order_acquire) || !mailbox_.empty() || connection_.has_buffered()) {
     parker.cancel();
     return;
   }
@@ -105,9 +105,18 @@ void ReplayIo::notice(SessionState state, StatusCause cause, std::string_view te
   outlet_.status(event);
 }
 
-void ReplayIo::wait(Parker& parker) {
+void ReplayIo::finish() {
+  if (ended_.exchange(true, std::memory_order_relaxed)) return;
+  notice(SessionState::stopped, StatusCause::requested, "stopped before the end of the capture");
+}
+
+void ReplayIo::wait(Parker& parker, const std::atomic<bool>& stop) {
   // The ring was full or the file is read: the dispatcher is the one with work to do.
   parker.prepare();
+  if (stop.load(std::memory_order_acquire)) {
+    parker.cancel();
+    return;
+  }
   parker.wait(-1, 0, ended_.load(std::memory_order_relaxed) ? -1 : 1);
 }
 

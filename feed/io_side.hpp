@@ -18,8 +18,9 @@ class IoSide {
   virtual ~IoSide() = default;
   /// Bounded work; returns a count, 0 when idle.
   virtual std::size_t step() = 0;
-  /// Sleeps until there may be work; `parker` is woken for new wanted sets and for stop.
-  virtual void wait(Parker& parker) = 0;
+  /// Sleeps until there may be work, not at all once `stop` is set; `parker` is woken for new
+  /// wanted sets and for stop.
+  virtual void wait(Parker& parker, const std::atomic<bool>& stop) = 0;
   /// Ends the source in good order; step() does nothing afterwards.
   virtual void finish() = 0;
   [[nodiscard]] virtual SessionState state() const noexcept = 0;
@@ -31,7 +32,7 @@ class LiveIo final : public IoSide {
   LiveIo(const FeedConfig& config, Intake& intake, Outlet& outlet, IntakeCounters& counters,
          WantedMailbox& mailbox);
   std::size_t step() override;
-  void wait(Parker& parker) override;
+  void wait(Parker& parker, const std::atomic<bool>& stop) override;
   void finish() override;
   [[nodiscard]] SessionState state() const noexcept override {
     return state_.load(std::memory_order_relaxed);
@@ -56,8 +57,8 @@ class ReplayIo final : public IoSide {
   ReplayIo(CaptureReader reader, Intake& intake, Outlet& outlet)
       : reader_(std::move(reader)), intake_(intake), outlet_(outlet) {}
   std::size_t step() override;
-  void wait(Parker& parker) override;
-  void finish() override { ended_.store(true, std::memory_order_relaxed); }
+  void wait(Parker& parker, const std::atomic<bool>& stop) override;
+  void finish() override;
   [[nodiscard]] SessionState state() const noexcept override {
     return ended_.load(std::memory_order_relaxed) ? SessionState::stopped : SessionState::live;
   }

@@ -1,5 +1,6 @@
 #include "outlet.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cstdlib>
 #include <cstring>
@@ -11,6 +12,8 @@
 namespace upfeed {
 
 namespace {
+
+constexpr std::uint64_t kRefusedKey = std::uint64_t{1} << 63;
 
 constexpr std::size_t kRecordBytes = (kEventBytesMax + 63) & ~std::size_t{63};
 
@@ -28,12 +31,12 @@ Outlet::Outlet(SpscRing& ring, IntakeCounters& counters, std::size_t pending_max
     : ring_(ring),
       counters_(counters),
       slot_mask_(std::bit_ceil(pending_max * 2) - 1),
-      slots_(slot_mask_ + 1),
+      slots_(slot_mask_ + 1 + kEventKindCount),
       slots_max_(pending_max),
       // Untouched until a record has to wait, so a feed that never falls behind never pays for it.
       records_(static_cast<std::byte*>(std::aligned_alloc(64, (slot_mask_ + 1) * kRecordBytes))),
       statuses_(kStatusPendingMax),
-      order_(std::bit_ceil(3 * (slot_mask_ + 1) + kStatusPendingMax)) {
+      order_(std::bit_ceil(3 * slots_.size() + kStatusPendingMax)) {
   if (records_ == nullptr) throw std::bad_alloc();
 }
 
@@ -124,14 +127,21 @@ void Outlet::lose(const EventHeader& event) noexcept {
   stream_of(counters_, event.kind).dropped.add();
   ++lost_before_;
   Slot* slot = slot_for(key_of(event));
-  // No slot left: the loss shows in lost_before of the next record and in the counters.
-  if (slot == nullptr) return;
+  if (slot == nullptr) {
+    Slot& common = slot_without_market(event.kind);
+    common.header.connection = event.connection;
+    common.header.epoch = event.epoch;
+    ++common.tally.dropped;
+    return enqueue(common);
+  }
   slot->header = event;
   ++slot->tally.dropped;
   if (event.kind == EventKind::trade) {
     const std::uint64_t id = static_cast<const TradeEvent&>(event).sequential_id;
-    if (slot->tally.dropped == 1) slot->tally.first_sequential_id = id;
-    slot->tally.last_sequential_id = id;
+    // Trades may arrive out of order; the range must cover all of them.
+    LossTally& tally = slot->tally;
+    tally.first_sequential_id = tally.dropped == 1 ? id : std::min(tally.first_sequential_id, id);
+    tally.last_sequential_id = std::max(tally.last_sequential_id, id);
   }
   enqueue(*slot);
 }
@@ -140,33 +150,50 @@ void Outlet::charge_refused(EventKind kind, CandleUnit unit, MarketId market,
                             const MarketCode& code, std::uint32_t connection,
                             std::uint32_t epoch) noexcept {
   ++lost_before_;
+  // A key of its own, that never holds a record: an older value that waits must not come behind it.
   Key key;
-  key.stream_and_market = std::uint64_t{stream_slot(kind, unit)} << 32 | market.value;
-  Slot* slot = slot_for(key);
-  if (slot == nullptr) return;
+  key.stream_and_market = kRefusedKey | std::uint64_t{static_cast<std::uint8_t>(kind)} << 40 |
+                          std::uint64_t{static_cast<std::uint8_t>(unit)} << 32 | market.value;
+  Slot* slot = market.valid() ? slot_for(key) : nullptr;
+  if (slot == nullptr) slot = &slot_without_market(kind);
   slot->header = EventHeader{};
   slot->header.kind = kind;
-  slot->header.market = market;
-  slot->header.code = code;
+  if (slot->used) {
+    slot->header.market = market;
+    slot->header.code = code;
+  }
   slot->header.connection = connection;
   slot->header.epoch = epoch;
   slot->unit = unit;
   ++slot->tally.refused;
+  if (slot->queued && room_to_move()) {
+    order_[slot->position & (order_.size() - 1)] = kMoved;
+    slot->queued = false;
+  }
   enqueue(*slot);
+  barrier_position_ = std::max(barrier_position_, slot->position);
   flush();
 }
 
 void Outlet::enqueue(Slot& slot) noexcept {
   if (slot.queued) {
-    // Whoever is not queued yet must always find a place.
-    const bool room_to_move =
-        order_tail_ - order_head_ + slots_.size() + kStatusPendingMax < order_.size();
-    if (slot.position > last_status_position_ || !room_to_move) return;
+    if (slot.position > barrier_position_ || !room_to_move()) return;
     order_[slot.position & (order_.size() - 1)] = kMoved;
   }
   slot.queued = true;
   slot.position = order_tail_;
   push_order(static_cast<std::uint32_t>(&slot - slots_.data()));
+}
+
+bool Outlet::room_to_move() const noexcept {
+  // Whoever is not queued yet must always find a place.
+  return order_tail_ - order_head_ + slots_.size() + kStatusPendingMax < order_.size();
+}
+
+Outlet::Slot& Outlet::slot_without_market(EventKind kind) noexcept {
+  Slot& slot = slots_[slot_mask_ + 1 + static_cast<std::size_t>(kind)];
+  slot.header.kind = kind;
+  return slot;
 }
 
 void Outlet::push_order(std::uint32_t entry) noexcept {
@@ -185,7 +212,7 @@ void Outlet::status(const StatusEvent& event) noexcept {
     return;
   }
   statuses_[status_tail_ % kStatusPendingMax] = event;
-  last_status_position_ = order_tail_;
+  barrier_position_ = order_tail_;
   push_order(kStatusBit);
   ++status_tail_;
 }

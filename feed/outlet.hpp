@@ -17,7 +17,7 @@
 // status record came between moves behind it, so data never overtakes the status of its epoch.
 // All memory is reserved at construction; pages of it are touched when first needed.
 // A key keeps its slot for the outlet's life; when all are taken, further keys lose their records
-// like trades do, and say so.
+// like trades do, told by a loss record without a market, which makes every book stale.
 
 #include <cstddef>
 #include <cstdint>
@@ -55,7 +55,8 @@ class Outlet {
   void commit(EventHeader& event) noexcept;
   /// Writes a status record in order with the events; never lost.
   void status(const StatusEvent& event) noexcept;
-  /// A frame of this market was refused: its readers must know.
+  /// A frame was refused: its readers must know. An invalid market: whose it was could not be told;
+  /// kind status: neither could its stream.
   void charge_refused(EventKind kind, CandleUnit unit, MarketId market, const MarketCode& code,
                       std::uint32_t connection, std::uint32_t epoch) noexcept;
 
@@ -96,7 +97,9 @@ class Outlet {
   std::byte* record_of(const Slot& slot) noexcept;
   void keep(EventHeader& event) noexcept;
   void lose(const EventHeader& event) noexcept;
+  Slot& slot_without_market(EventKind kind) noexcept;
   void enqueue(Slot& slot) noexcept;
+  [[nodiscard]] bool room_to_move() const noexcept;
   void push_order(std::uint32_t entry) noexcept;
   bool flush_slot(Slot& slot) noexcept;
   bool publish_loss(Slot& slot) noexcept;
@@ -106,7 +109,7 @@ class Outlet {
   SpscRing& ring_;
   IntakeCounters& counters_;
   std::size_t slot_mask_;
-  std::vector<Slot> slots_;  // open addressing by key
+  std::vector<Slot> slots_;  // open addressing by key, then one a kind for losses without a market
   std::size_t slots_used_ = 0;
   std::size_t slots_max_;
   struct FreeDeleter {
@@ -116,7 +119,8 @@ class Outlet {
   std::vector<StatusEvent> statuses_;                  // ring of kStatusPendingMax
   std::uint32_t status_head_ = 0;
   std::uint32_t status_tail_ = 0;
-  std::uint64_t last_status_position_ = 0;
+  // Of the newest status or refusal: values must not be replaced in front of it.
+  std::uint64_t barrier_position_ = 0;
   std::vector<std::uint32_t> order_;
   std::uint64_t order_head_ = 1;
   std::uint64_t order_tail_ = 1;

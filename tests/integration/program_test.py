@@ -73,6 +73,7 @@ class Program(unittest.TestCase):
         self._folder = tempfile.TemporaryDirectory(prefix="upfeed_program_")
         self.folder = Path(self._folder.name)
         self.addCleanup(self._folder.cleanup)
+        os.environ["TMPDIR"] = str(self.folder)  # a program that is killed leaves its CA file
 
     def write(self, text, name="file"):
         path = self.folder / name
@@ -318,6 +319,24 @@ class Live(Program):
                 self.assertEqual(len(row["frame"]["orderbook_units"]), 5)
         self.assert_accounted(rows[-1])
 
+    def test_second_signal_forces_the_end(self):
+        """Goal: a reader that sleeps cannot keep the program. Method: fill the pipe, then send
+        SIGTERM twice."""
+        markets = run("markets", "--endpoint", "sim").stdout
+        codes = [line.split()[0] for line in markets.splitlines()]
+        process = self.start("watch", *codes, "--endpoint", "sim")
+        limit, fill = time.monotonic() + DEADLINE_S, [0]
+        # Full is where it stops to grow; a pipe may hold less than its size in small writes.
+        while (fill[-1] == 0 or fill[-5:] != fill[-1:] * 5) and time.monotonic() < limit:
+            time.sleep(0.2)
+            count = fcntl.ioctl(process.stdout, termios.FIONREAD, b"\0" * 4)
+            fill.append(struct.unpack("i", count)[0])
+        process.send_signal(signal.SIGTERM)
+        with self.assertRaises(subprocess.TimeoutExpired):
+            process.wait(timeout=2)  # the summary waits for its reader
+        process.send_signal(signal.SIGTERM)
+        self.assertEqual(process.wait(timeout=DEADLINE_S), 128 + signal.SIGTERM)
+
     def test_markets_come_from_the_exchange(self):
         """Goal: the list is whole and can be cut by quote. Method: the embedded exchange."""
         lines = run("markets", "--endpoint", "sim").stdout.splitlines()
@@ -356,6 +375,7 @@ class BadInput(Program):
                 (("watch", "KRW-BTCC", "--endpoint", "sim"), "did you mean KRW-BTC"),
                 (("watch", "BTC-KRW", "--endpoint", "sim"), "KRW-BTC"),
                 (("sim", "--speed", 2), "--capture"),
+                (("demo", "--book", "KRW-NOPE"), "KRW-NOPE"),
                 (("replay",), "FILE")):
             done = run(*arguments)
             self.assertEqual(done.returncode, 2, (arguments, done.stderr))

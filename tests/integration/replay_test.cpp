@@ -83,6 +83,29 @@ TEST(Replay, reads_everything_and_reports_a_torn_line) {
   std::remove(path.c_str());
 }
 
+// Goal: stop() comes back at once whenever it is called, also when the file has just ended. Method:
+// 200 short replays stopped at their end, with parked threads.
+TEST(Replay, stop_at_the_end_never_hangs) {
+  const std::string path =
+      ::testing::TempDir() + "upfeed-end-" + std::to_string(::getpid()) + ".jsonl";
+  {
+    std::ofstream file(path);
+    file << R"({"type":"ticker","code":"KRW-BTC","trade_price":1,"timestamp":1})" << '\n';
+  }
+  for (int i = 0; i < 200; ++i) {
+    auto feed = Feed::replay(path, {.ring_bytes = 64U << 10U});
+    ASSERT_TRUE(feed.ok());
+    const auto start = std::chrono::steady_clock::now();
+    ASSERT_TRUE(feed->start().ok());
+    if (i % 2 == 0) {
+      ASSERT_TRUE(eventually([&] { return feed->finished(); }));
+    }
+    ASSERT_TRUE(feed->stop().ok());
+    EXPECT_LT(std::chrono::steady_clock::now() - start, 5s);
+  }
+  std::remove(path.c_str());
+}
+
 // Goal: a file that is no capture is refused with its name.
 TEST(Replay, refuses_what_is_no_capture) {
   const auto missing = Feed::replay("/nowhere/at/all.jsonl");

@@ -131,6 +131,63 @@ TEST(Dispatcher, a_late_subscriber_is_served_from_memory) {
   EXPECT_EQ(pipe.wanted(), before);
 }
 
+// Goal: a value nobody follows is never passed off as current. Method: a snapshot_only subscriber
+// holds the stream's only value; a later one waits for a fresh snapshot.
+TEST(Dispatcher, a_lone_snapshot_is_not_served_again_from_memory) {
+  PipelineHarness pipe;
+  Times first;
+  Times second;
+  const auto a = pipe.subscribe(EventKind::orderbook, {"KRW-BTC"}, note_times(first),
+                                StreamMode::snapshot_only);
+  pipe.poll();
+  const WantedSet before = pipe.wanted();
+  pipe.push(PipelineHarness::book("KRW-BTC", 1, 100, 30, "SNAPSHOT"));
+  pipe.drain();
+  const auto b = pipe.subscribe(EventKind::orderbook, {"KRW-BTC"}, note_times(second),
+                                StreamMode::snapshot_only);
+  pipe.poll();
+  EXPECT_EQ(first, Times{1});
+  EXPECT_TRUE(second.empty());
+  EXPECT_NE(pipe.wanted(), before);
+}
+
+// Goal: frames of the request before do not fill a book that asks for more units. Method: 5 units
+// flow, 30 are asked; a frame of 5, then one of 30.
+TEST(Dispatcher, a_deeper_book_waits_for_deeper_frames) {
+  PipelineHarness pipe;
+  Times shallow;
+  Times deep;
+  const auto a =
+      pipe.subscribe(EventKind::orderbook, {"KRW-BTC"}, note_times(shallow), StreamMode::both, 5);
+  pipe.poll();
+  pipe.push(PipelineHarness::book("KRW-BTC", 1, 100, 5));
+  pipe.drain();
+  const auto b = pipe.subscribe(EventKind::orderbook, {"KRW-BTC"}, note_times(deep));
+  pipe.poll();
+  pipe.push(PipelineHarness::book("KRW-BTC", 2, 100, 5));
+  pipe.push(PipelineHarness::book("KRW-BTC", 3, 100, 30));
+  pipe.drain();
+  EXPECT_EQ(shallow, (Times{1, 2, 3}));
+  EXPECT_EQ(deep, Times{3});
+}
+
+// Goal: a removal that overtakes its subscription leaves nothing behind (the queue keeps no order
+// between threads). Method: the removal first.
+TEST(Dispatcher, a_removal_before_its_subscription_leaves_no_ghost) {
+  PipelineHarness pipe;
+  auto subscription = std::make_shared<detail::Subscription>();
+  subscription->kind = EventKind::trade;
+  subscription->callback = TradeCallback{};
+  subscription->codes.push_back(*MarketCode::parse("KRW-BTC"));
+  subscription->markets.push_back(pipe.markets.intern(subscription->codes[0]));
+  subscription->served.resize(1);
+  subscription->alive = false;
+  pipe.dispatcher.submit({subscription, false});
+  pipe.dispatcher.submit({subscription, true});
+  pipe.poll();
+  EXPECT_TRUE(pipe.wanted().empty());
+}
+
 // Goal: what nobody wanted for a while is not believed afterwards. Method: unsubscribe, subscribe
 // again: nothing from memory, and the wanted set asks for a fresh snapshot.
 TEST(Dispatcher, a_stream_left_alone_is_forgotten_and_asked_afresh) {

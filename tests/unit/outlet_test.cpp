@@ -145,6 +145,52 @@ TEST(Outlet, a_refused_book_is_reported_and_its_book_goes_stale) {
   EXPECT_TRUE(seen->live());
 }
 
+// Goal: a refusal is not undone by an older value that waited. Method: overflow with a book
+// pending, then a refused frame of the same market.
+TEST(Outlet, a_pending_book_never_follows_the_refusal_of_a_newer_one) {
+  PipelineHarness pipe;
+  const Book* seen = nullptr;
+  std::vector<std::shared_ptr<detail::Subscription>> kept;
+  kept.push_back(pipe.subscribe(
+      EventKind::orderbook, {"KRW-BTC"},
+      OrderbookCallback([&](const OrderbookEvent&, const Book& book) { seen = &book; })));
+  pipe.poll();
+  for (int i = 0; i < 300; ++i) pipe.push(PipelineHarness::ticker("KRW-FILL", 1000 + i));
+  ASSERT_TRUE(pipe.outlet.pending());
+  pipe.push(PipelineHarness::book("KRW-BTC", 1, 100));
+  std::string broken = PipelineHarness::book("KRW-BTC", 2, 100);
+  broken.replace(broken.find("0.25"), 4, "0x25");
+  ASSERT_FALSE(pipe.push(broken).ok());
+  pipe.drain();
+  ASSERT_NE(seen, nullptr);
+  EXPECT_EQ(seen->state(), BookState::stale);
+  pipe.push(PipelineHarness::book("KRW-BTC", 3, 100));
+  pipe.drain();
+  EXPECT_TRUE(seen->live());
+}
+
+// Goal: a frame whose market cannot be told makes every book stale. Method: no JSON at all.
+TEST(Outlet, an_unreadable_frame_makes_every_book_stale) {
+  PipelineHarness pipe;
+  const Book* seen = nullptr;
+  std::vector<LossEvent> losses;
+  std::vector<std::shared_ptr<detail::Subscription>> kept;
+  kept.push_back(pipe.subscribe(
+      EventKind::orderbook, {"KRW-BTC"},
+      OrderbookCallback([&](const OrderbookEvent&, const Book& book) { seen = &book; })));
+  kept.push_back(pipe.subscribe(EventKind::loss, {},
+                                LossCallback([&](const LossEvent& e) { losses.push_back(e); })));
+  pipe.poll();
+  pipe.push(PipelineHarness::book("KRW-BTC", 1, 100));
+  pipe.push("{\"type\":\"orderbook\",");
+  pipe.drain();
+  ASSERT_NE(seen, nullptr);
+  EXPECT_EQ(seen->state(), BookState::stale);
+  ASSERT_EQ(losses.size(), 1U);
+  EXPECT_EQ(losses[0].refused, 1U);
+  EXPECT_FALSE(losses[0].market.valid());
+}
+
 // Goal: the accounting rule holds whatever the interleaving. Method: random pushes, polls and
 // flushes with random limits; at the end all adds up and each final value is the newest.
 TEST(Outlet, random_interleavings_lose_nothing_unaccounted) {

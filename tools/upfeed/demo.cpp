@@ -1,5 +1,6 @@
 // upfeed demo: the simulator and a feed of all its markets in one process; no network, no keys.
 
+#include <algorithm>
 #include <memory>
 
 #include "commands.hpp"
@@ -31,12 +32,18 @@ int run_demo(const DemoArguments& arguments) {
     say("upfeed demo: " + exchange.error().message);
     return kExitInternal;
   }
+  const std::vector<std::string> codes = exchange.value().simulator()->codes();
+  if (std::find(codes.begin(), codes.end(), arguments.book) == codes.end()) {
+    say("upfeed demo: --book " + arguments.book +
+        ": the simulated exchange has no such market; upfeed markets --endpoint sim lists all");
+    return kExitUsage;
+  }
   const bool screen = stdout_is_terminal() && !arguments.json;
   LiveOptions options;
   options.command = "demo";
   options.exchange_name = exchange.value().name();
   options.config.endpoint = exchange.value().endpoint();
-  options.codes = exchange.value().simulator()->codes();
+  options.codes = codes;
   options.streams = {.ticker = true, .trade = true, .orderbook = true, .candles = {}};
   options.output = screen ? LiveOutput::screen : LiveOutput::progress;
   options.seconds = arguments.seconds == 0 && !screen ? kSecondsInPipe : arguments.seconds;

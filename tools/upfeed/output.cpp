@@ -11,15 +11,13 @@
 namespace upfeed::program {
 namespace {
 
-/// 0, or why not all could be written. Gives up half way when a signal came while the reader slept.
+/// 0, or why not all could be written.
 int write_all(int fd, std::string_view text) {
   while (!text.empty()) {
     const ssize_t count = ::write(fd, text.data(), text.size());
     if (count > 0) {
       text.remove_prefix(static_cast<std::size_t>(count));
-    } else if (errno == EINTR) {
-      if (stop_requested()) return 0;
-    } else {
+    } else if (errno != EINTR) {
       return errno;
     }
   }

@@ -38,7 +38,6 @@ sigset_t stop_signals() {
 void install_signal_handlers() {
   struct sigaction action {};
   action.sa_handler = on_signal;
-  // Without SA_RESTART: a write that hangs on a full pipe returns, and the program can end.
   ::sigaction(SIGINT, &action, nullptr);
   ::sigaction(SIGTERM, &action, nullptr);
   ::signal(SIGPIPE, SIG_IGN);

@@ -162,9 +162,12 @@ void add_sim(CLI::App& app, int& exit_code) {
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   command->add_option("--ca-out", arguments->ca_out, "Where to write the CA certificate (PEM)");
-  command->add_option("--codes-krw", arguments->profile.markets.krw)->capture_default_str();
-  command->add_option("--codes-btc", arguments->profile.markets.btc)->capture_default_str();
-  command->add_option("--codes-usdt", arguments->profile.markets.usdt)->capture_default_str();
+  command->add_option("--codes-krw", arguments->profile.markets.krw, "Markets quoted in KRW")
+      ->capture_default_str();
+  command->add_option("--codes-btc", arguments->profile.markets.btc, "Markets quoted in BTC")
+      ->capture_default_str();
+  command->add_option("--codes-usdt", arguments->profile.markets.usdt, "Markets quoted in USDT")
+      ->capture_default_str();
   command
       ->add_option("--fps", arguments->profile.frames_per_second,
                    "Frames a second when everything is subscribed")

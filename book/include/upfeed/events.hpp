@@ -386,8 +386,8 @@ struct StatusEvent : EventHeader {
 /// before they could be handed over (conflated). Comes before the next record of that market.
 struct LossEvent : EventHeader {
   static constexpr EventKind kKind = EventKind::loss;
-  EventKind lost_kind = EventKind::trade;
-  CandleUnit candle_unit = CandleUnit::m1;  ///< when lost_kind is candle
+  EventKind lost_kind = EventKind::trade;   ///< status: the stream could not be told
+  CandleUnit candle_unit = CandleUnit::m1;  ///< when lost_kind is candle; m1 for refused ones
   std::uint64_t dropped = 0;
   std::uint64_t conflated = 0;
   std::uint64_t refused = 0;  ///< frames of that market that could not be decoded exactly

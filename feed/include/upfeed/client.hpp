@@ -114,7 +114,8 @@ class Client {
   Result<SubscriptionId> on_loss(LossCallback callback);
 
   /// An order book that other threads can read at any time: SharedBook::read(). The subscription
-  /// lives as long as this client; the memory as long as the pointer.
+  /// lives as long as this client; the memory as long as the pointer, disconnected by then.
+  /// options.mode is not looked at: a shared book always follows the stream.
   Result<std::shared_ptr<const SharedBook>> share_book(std::string_view code,
                                                        OrderbookOptions options = {});
 

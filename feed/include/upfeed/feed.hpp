@@ -35,6 +35,7 @@ void begin_poll(FeedCore& core) noexcept;
 [[nodiscard]] Dispatched next_event(FeedCore& core) noexcept;
 void finish_event(FeedCore& core) noexcept;
 void end_poll(FeedCore& core) noexcept;
+void count_callback_error(FeedCore& core) noexcept;
 
 /// Calls handler(event) or, for an order book, handler(event, book), where it can take it.
 template <class Handler>
@@ -57,7 +58,11 @@ std::size_t poll_with(FeedCore& core, Handler& handler, std::size_t limit) {
   for (; count < limit; ++count) {
     const Dispatched dispatched = next_event(core);
     if (dispatched.event == nullptr) break;
-    hand_over(dispatched, handler);
+    try {
+      hand_over(dispatched, handler);
+    } catch (...) {
+      count_callback_error(core);
+    }
     finish_event(core);
   }
   end_poll(core);
@@ -80,13 +85,13 @@ class Feed {
   /// -> callback path, as fast as the callbacks take it; nothing is ever conflated or dropped.
   /// Connection settings of config are not used. The end of the file is a StatusEvent with state
   /// stopped. See upfeed/capture.hpp for the files it reads.
-  /// errors  bad_config, no_such_file, bad_capture, system.
+  /// errors  bad_config, no_such_file, bad_capture (a pipe included), system.
   [[nodiscard]] static Result<Feed> replay(const std::string& capture_path,
                                            const FeedConfig& config = {});
 
   Feed(Feed&&) noexcept;
   Feed& operator=(Feed&&) noexcept;
-  /// stop().
+  /// stop(). Within a callback, the threads end as soon as that has returned.
   ~Feed();
 
   /// A new client; the name is for people.
@@ -97,8 +102,8 @@ class Feed {
   Status start();
   /// start(), with handler taking every event on the dispatcher's thread before the clients'
   /// callbacks: handler(const TradeEvent&), handler(const OrderbookEvent&, const Book&) and so on
-  /// for the kinds it can take. It is called directly, without an indirection per event, must not
-  /// throw, and must outlive stop().
+  /// for the kinds it can take. It is called directly, without an indirection per event, and must
+  /// outlive stop(). What it throws is caught and counted like a callback's.
   template <class Handler>
   requires(!std::is_function_v<Handler>) Status start(Handler& handler) {
     return start_with(
@@ -120,7 +125,8 @@ class Feed {
   template <class Handler>
   requires(!std::integral<std::decay_t<Handler>>) std::size_t
       poll(Handler&& handler, std::size_t limit = kPollLimit) {
-    return detail::poll_with(*core_, handler, limit);
+    const auto held = core_;  // the handler may destroy the feed
+    return running() ? 0 : detail::poll_with(*held, handler, limit);
   }
   static constexpr std::size_t kPollLimit = 256;
 
@@ -134,6 +140,7 @@ class Feed {
  private:
   explicit Feed(std::shared_ptr<detail::FeedCore> core);
   Status start_with(detail::PollFunction function, void* handler);
+  static void end(std::shared_ptr<detail::FeedCore> core) noexcept;
   std::shared_ptr<detail::FeedCore> core_;
 };
 

@@ -1,0 +1,42 @@
+#pragma once
+
+// Frames to decode: what the simulator's synthetic market sends, in order, of all its markets or of
+// one. The same arguments give the same bytes on every machine.
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "decode/decode.hpp"
+#include "upfeed/encode.hpp"
+
+namespace upfeed::bench {
+
+/// One frame with the readable bytes behind it that a decoder asks for.
+class Frame {
+ public:
+  explicit Frame(std::string text) : bytes_(std::move(text)), size_bytes_(bytes_.size()) {
+    bytes_.append(kDecodePadding, ' ');
+  }
+  [[nodiscard]] std::string_view text() const noexcept { return {bytes_.data(), size_bytes_}; }
+  [[nodiscard]] std::span<const char> payload() const noexcept {
+    return {bytes_.data(), size_bytes_};
+  }
+
+ private:
+  std::string bytes_;
+  std::size_t size_bytes_;
+};
+
+/// kind    ticker, trade, orderbook (30 units) or candle.
+/// format  default_ or simple.
+/// code    of the one market wanted, or empty for all of them as they come.
+/// errors  std::invalid_argument for another kind or format.
+[[nodiscard]] std::vector<Frame> make_frames(EventKind kind, WireFormat format, std::size_t count,
+                                             std::string_view code = {});
+
+}  // namespace upfeed::bench
