@@ -270,7 +270,7 @@ def check_tree(root):
 def clean_tree():
     """A small tree without violations, with what looks like some."""
     tree = {f"{folder}/README.md": "A folder.\n" for folder in FOLDERS}
-    tree["README.md"] = "See https://example.org/home/page and ../work/x.\n"
+    tree["README.md"] = "See https://example.org/home/page and ../home-made/x.\n"
     tree["feed/CMakeLists.txt"] = "add_library(feed a.cpp decode/b.cpp)\n"
     tree["ring/include/upfeed/ring.hpp"] = "#pragma once\n"
     tree["book/include/upfeed/book.hpp"] = '#pragma once\n#include "upfeed/units.hpp"\n'

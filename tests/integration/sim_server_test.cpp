@@ -213,6 +213,11 @@ TEST(SimServer, drop_cuts_and_pause_silences) {
   while (probe.read(kPatience)) {
   }
   EXPECT_TRUE(probe.is_closed());
+  // The server books its own end of the connection a moment after the client sees the other.
+  const auto deadline = Steady::now() + kPatience;
+  while (server.stats().connections.at(0).is_open && Steady::now() < deadline) {
+    std::this_thread::sleep_for(1ms);
+  }
   EXPECT_FALSE(server.stats().connections.at(0).is_open);
 }
 
