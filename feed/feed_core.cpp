@@ -1,7 +1,6 @@
 #include "feed_core.hpp"
 
 #include <chrono>
-#include <cstring>
 #include <exception>
 #include <system_error>
 
@@ -18,7 +17,7 @@ struct NoHandler {};
 std::string pin_problem(const char* thread, int cpu, int failed_errno) {
   if (failed_errno == 0) return {};
   return std::string("cannot pin the ") + thread + " thread to core " + std::to_string(cpu) + ": " +
-         std::strerror(failed_errno) + "; use -1 or a core of this machine";
+         std::generic_category().message(failed_errno) + "; use -1 or a core of this machine";
 }
 
 }  // namespace

@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <system_error>
 
 #include "capture/line.hpp"
 #include "upfeed/capture.hpp"
@@ -247,9 +248,10 @@ CaptureReader::~CaptureReader() = default;
 
 Result<CaptureReader> CaptureReader::open(const std::string& path) {
   File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (file.get() < 0) return no_such_file(path, std::strerror(errno));
+  if (file.get() < 0) return no_such_file(path, std::generic_category().message(errno));
   struct stat info {};
-  if (::fstat(file.get(), &info) != 0) return no_such_file(path, std::strerror(errno));
+  if (::fstat(file.get(), &info) != 0)
+    return no_such_file(path, std::generic_category().message(errno));
   if (S_ISDIR(info.st_mode)) {
     return no_such_file(path, "is a directory; name a file of captured frames");
   }
@@ -258,7 +260,8 @@ Result<CaptureReader> CaptureReader::open(const std::string& path) {
   // A pipe may bring the first line in pieces; a file comes at once.
   while (state->end < kProbeBytes && state->fill()) {
   }
-  if (state->read_errno != 0) return no_such_file(path, std::strerror(state->read_errno));
+  if (state->read_errno != 0)
+    return no_such_file(path, std::generic_category().message(state->read_errno));
   std::string_view text(state->buffer.get(), std::min(state->end, kProbeBytes));
   if (const std::string_view what = binary_kind(text); !what.empty()) {
     return bad_capture(path, what);

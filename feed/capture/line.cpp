@@ -221,7 +221,9 @@ std::optional<std::int64_t> parse_iso_time(std::string_view text) noexcept {
   const std::int64_t fraction_ns = take_fraction_ns(text);
   if (fraction_ns < 0 || !take(text, 'Z') || !text.empty()) return {};
   const std::int64_t days = sys_days{date}.time_since_epoch().count();
-  return (days * 86'400 + hour * 3'600 + minute * 60 + second) * kNanosPerSecond + fraction_ns;
+  return (days * 86'400 + std::int64_t{hour} * 3'600 + std::int64_t{minute} * 60 + second) *
+             kNanosPerSecond +
+         fraction_ns;
 }
 
 std::optional<CaptureKind> guess_kind(std::string_view line) noexcept {

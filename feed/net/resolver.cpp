@@ -9,6 +9,7 @@
 #include <cstring>
 #include <mutex>
 #include <optional>
+#include <system_error>
 #include <thread>
 
 #include "net/quiet_thread.hpp"
@@ -110,7 +111,8 @@ std::vector<SocketAddress> resolve_with_system(const std::string& host, std::uin
   addrinfo* list = nullptr;
   const int failure = ::getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &list);
   if (failure != 0) {
-    detail = failure == EAI_SYSTEM ? std::strerror(errno) : ::gai_strerror(failure);
+    detail = failure == EAI_SYSTEM ? std::generic_category().message(errno)
+                                   : std::string(::gai_strerror(failure));
     return out;
   }
   for (const addrinfo* entry = list; entry != nullptr; entry = entry->ai_next) {
