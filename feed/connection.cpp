@@ -271,7 +271,7 @@ std::size_t Connection::act() {
 
 void Connection::dial(std::uint32_t epoch) {
   counters_.dials.add();
-  dialling_ = true;
+  ++dials_out_;
   net::DialRequest request;
   request.id = std::uint64_t{number_} << 32 | epoch;
   request.host = config_.endpoint.host;
@@ -286,10 +286,10 @@ void Connection::dial(std::uint32_t epoch) {
 }
 
 void Connection::on_dialled(net::DialResult result) {
+  --dials_out_;
   const auto epoch = static_cast<std::uint32_t>(result.id);
   // A dial that the session gave up in the meantime; its socket closes with the result.
   if (epoch != session_.epoch() || session_.state() != SessionState::connecting) return;
-  dialling_ = false;
   const MonoTime now = mono_now();
   if (result.socket == nullptr) {
     session_.on_dial_failed(epoch, failure_of(result.error), now);
@@ -309,7 +309,6 @@ void Connection::on_dialled(net::DialResult result) {
 }
 
 void Connection::close(const SessionAction& action) {
-  dialling_ = false;
   connector_.cancel(std::uint64_t{number_} << 32 | action.epoch);
   if (socket_ == nullptr) return;
   net::WsMask mask{};

@@ -45,7 +45,8 @@ class Connection {
   [[nodiscard]] bool has_buffered() const noexcept {
     return socket_ != nullptr && socket_->has_buffered();
   }
-  [[nodiscard]] bool dialling() const noexcept { return dialling_; }
+  /// Some dial has not come back yet; one that was given up may still bring a socket to close.
+  [[nodiscard]] bool dialling() const noexcept { return dials_out_ != 0; }
   [[nodiscard]] MonoTime deadline() const noexcept { return session_.deadline(); }
   [[nodiscard]] const Session& session() const noexcept { return session_; }
 
@@ -79,7 +80,7 @@ class Connection {
   std::uint64_t frame_sequence_ = 0;
   std::uint64_t receive_calls_before_ = 0;  // of sockets that are gone
   std::uint64_t message_open_since_ = 0;    // data_message_count() + 1 while a message is open
-  bool dialling_ = false;
+  std::uint32_t dials_out_ = 0;
 };
 
 }  // namespace upfeed

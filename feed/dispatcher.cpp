@@ -268,7 +268,7 @@ void Dispatcher::deliver(const EventHeader& event) noexcept {
         call<CandleCallback>(*entry.subscription, static_cast<const CandleEvent&>(event));
         break;
       default:
-        deliver(static_cast<const OrderbookEvent&>(event), entry);
+        if (entry.book != nullptr) deliver(static_cast<const OrderbookEvent&>(event), entry);
     }
   }
 }

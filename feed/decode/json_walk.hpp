@@ -135,6 +135,7 @@ template <class Visit>
 DecodeErrc for_each_element(ondemand::array array, Visit&& visit) noexcept {
   for (auto element : array) {
     ondemand::value node;
+    // NOLINTNEXTLINE(performance-move-const-arg): get() is for rvalues only.
     if (const auto error = std::move(element).get(node)) return errc_of(error);
     Value value;
     DecodeErrc errc = read_value(node, value);

@@ -316,17 +316,30 @@ TEST(FeedLive, an_embedder_drives_two_feeds_from_one_loop) {
   expect_balanced(first.metrics());
 }
 
-// Goal: when nobody wants anything any more the connection ends, and the next wish opens it again.
+// Goal: when nobody wants anything any more the connection ends, also one that was still being
+// dialled, and the next wish opens it again. Method: 30 clients that leave at random moments.
 TEST(FeedLive, the_last_unsubscribe_ends_the_connection) {
   LiveHarness live(LiveHarness::small());
-  Feed feed = live.feed();
+  FeedConfig config = live.config();
+  config.dials_per_second = 1'000;
+  config.dials_per_minute = 10'000;
+  Feed feed = LiveHarness::feed(config);
   ASSERT_TRUE(feed.start().ok());
-  {
-    Client client = feed.client("short");
-    ASSERT_TRUE(client.subscribe_ticker("KRW-BTC").ok());
-    ASSERT_TRUE(eventually([&] { return live.server->stats().connections_open == 1; }));
+  for (int round = 0; round < 30; ++round) {
+    {
+      Client client = feed.client("short");
+      ASSERT_TRUE(client.subscribe_ticker("KRW-BTC").ok());
+      if (round % 3 == 0) {
+        ASSERT_TRUE(eventually([&] { return live.server->stats().connections_open == 1; }));
+      }
+      std::this_thread::sleep_for(std::chrono::microseconds(300 * round));
+    }
+    const auto closed = [&] {
+      return feed.metrics().state == SessionState::idle &&
+             live.server->stats().connections_open == 0;
+    };
+    ASSERT_TRUE(eventually(closed)) << "round " << round;
   }
-  EXPECT_TRUE(eventually([&] { return live.server->stats().connections_open == 0; }));
   Client client = feed.client("next");
   std::atomic<int> tickers{0};
   ASSERT_TRUE(client.subscribe_ticker("KRW-BTC", [&](const TickerEvent&) { ++tickers; }).ok());
@@ -355,6 +368,51 @@ TEST(FeedLive, bad_arguments_are_named) {
   EXPECT_TRUE(feed.stop().ok());
   EXPECT_EQ(feed.start().error().code, Errc::stopped);
   expect(client.subscribe_ticker("KRW-BTC"), Errc::stopped, "stopped");
+}
+
+// Goal: each way to wait delivers everything and stops. Method: the same short run under each
+// policy, pinned where it spins.
+TEST(FeedLive, every_wait_policy_delivers_and_stops) {
+  for (const WaitPolicy policy : {WaitPolicy::spin, WaitPolicy::yield, WaitPolicy::park}) {
+    sim::SimConfig sim = LiveHarness::small(2'000);
+    sim.frame_limit = 1'000;
+    LiveHarness live(sim);
+    FeedConfig config = live.config();
+    config.io_wait = policy;
+    config.dispatcher_wait = policy;
+    if (policy == WaitPolicy::spin) config.io_cpu = 0;
+    Feed feed = LiveHarness::feed(config);
+    Client client = feed.client("test");
+    ASSERT_TRUE(client.subscribe_orderbook(live.server->codes()).ok());
+    ASSERT_TRUE(feed.start().ok());
+    ASSERT_TRUE(eventually([&] { return live.server->stats().source_finished; }));
+    const std::uint64_t sent = live.server->stats().connections.at(0).frames_sent;
+    EXPECT_TRUE(eventually([&] { return feed.metrics().total().delivered == sent; }));
+    const auto start = std::chrono::steady_clock::now();
+    ASSERT_TRUE(feed.stop().ok());
+    EXPECT_LT(std::chrono::steady_clock::now() - start, 1s);
+    expect_balanced(feed.metrics());
+  }
+}
+
+// Goal: destroying the feed within a callback is survived. Method: reset it there; nothing hangs.
+TEST(FeedLive, a_feed_destroyed_in_its_callback_ends_in_good_order) {
+  LiveHarness live(LiveHarness::small());
+  auto feed = std::make_unique<Feed>(live.feed());
+  std::atomic<bool> destroyed{false};
+  Client client = feed->client("test");
+  ASSERT_TRUE(client
+                  .subscribe_trade(live.server->codes(),
+                                   [&](const TradeEvent&) {
+                                     if (destroyed) return;
+                                     destroyed = true;
+                                     feed.reset();
+                                   })
+                  .ok());
+  ASSERT_TRUE(feed->start().ok());
+  ASSERT_TRUE(eventually([&] { return destroyed.load(); }));
+  EXPECT_TRUE(eventually([&] { return live.server->stats().connections_open == 0; }));
+  EXPECT_EQ(client.subscribe_ticker("KRW-BTC").error().code, Errc::stopped);
 }
 
 // Goal: an exchange that is not there is reported again and again, and stop() does not wait for it.
