@@ -18,36 +18,6 @@ namespace {
 using namespace upfeed;
 using namespace std::chrono_literals;
 
-struct HashHandler {
-  void operator()(const TickerEvent& event) { hash.add(event); }
-  void operator()(const TradeEvent& event) { hash.add(event); }
-  void operator()(const OrderbookEvent& event, const Book&) { hash.add(event); }
-  void operator()(const OrderbookEvent& event) { hash.add(event); }
-  void operator()(const CandleEvent& event) { hash.add(event); }
-  EventHash hash;
-};
-
-std::string replay_hash(const std::string& path, FeedMetrics* metrics, std::size_t ring_bytes) {
-  FeedConfig config;
-  config.ring_bytes = ring_bytes;
-  auto feed = Feed::replay(path, config);
-  if (!feed) return feed.error().message;
-  HashHandler handler;
-  struct All {
-    HashHandler& inner;
-    void operator()(const TickerEvent& e) { inner(e); }
-    void operator()(const TradeEvent& e) { inner(e); }
-    void operator()(const OrderbookEvent& e) { inner(e); }
-    void operator()(const CandleEvent& e) { inner(e); }
-  } all{handler};
-  while (!feed->finished()) {
-    feed->step_io();
-    feed->poll(all);
-  }
-  if (metrics != nullptr) *metrics = feed->metrics();
-  return handler.hash.hex();
-}
-
 // Goal: replay is lossless and reads the file to its end, torn line included in the report. Method:
 // a file of three frames and half a one, read through the smallest ring.
 TEST(Replay, reads_everything_and_reports_a_torn_line) {
@@ -115,6 +85,36 @@ TEST(Replay, refuses_what_is_no_capture) {
 }
 
 #ifdef UPFEED_CORPUS_DIR
+struct HashHandler {
+  void operator()(const TickerEvent& event) { hash.add(event); }
+  void operator()(const TradeEvent& event) { hash.add(event); }
+  void operator()(const OrderbookEvent& event, const Book&) { hash.add(event); }
+  void operator()(const OrderbookEvent& event) { hash.add(event); }
+  void operator()(const CandleEvent& event) { hash.add(event); }
+  EventHash hash;
+};
+
+std::string replay_hash(const std::string& path, FeedMetrics* metrics, std::size_t ring_bytes) {
+  FeedConfig config;
+  config.ring_bytes = ring_bytes;
+  auto feed = Feed::replay(path, config);
+  if (!feed) return feed.error().message;
+  HashHandler handler;
+  struct All {
+    HashHandler& inner;
+    void operator()(const TickerEvent& e) { inner(e); }
+    void operator()(const TradeEvent& e) { inner(e); }
+    void operator()(const OrderbookEvent& e) { inner(e); }
+    void operator()(const CandleEvent& e) { inner(e); }
+  } all{handler};
+  while (!feed->finished()) {
+    feed->step_io();
+    feed->poll(all);
+  }
+  if (metrics != nullptr) *metrics = feed->metrics();
+  return handler.hash.hex();
+}
+
 // Goal: the real capture of 2021 comes out whole, with the same event hash each time, and with the
 // same hash again when the simulator serves it over TLS. Method: replay through rings of two sizes,
 // with and without threads; then live.
