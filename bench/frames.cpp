@@ -27,8 +27,7 @@ sim::EventKind source_of(EventKind kind) {
       return sim::EventKind::book;
     case EventKind::candle:
       return sim::EventKind::candle;
-    case EventKind::status:
-    case EventKind::loss:
+    default:
       break;
   }
   throw std::invalid_argument("the exchange has no frames of this kind");

@@ -20,12 +20,18 @@ std::string_view to_string(CandleUnit unit) noexcept {
 
 std::string_view to_string(EventKind kind) noexcept {
   switch (kind) {
-    case EventKind::ticker:    return "ticker";
-    case EventKind::trade:     return "trade";
-    case EventKind::orderbook: return "orderbook";
-    case EventKind::candle:    return "candle";
-    case EventKind::status:    return "status";
-    case EventKind::loss:      return "loss";
+    case EventKind::ticker:           return "ticker";
+    case EventKind::trade:            return "trade";
+    case EventKind::orderbook:        return "orderbook";
+    case EventKind::candle:           return "candle";
+    case EventKind::my_order:         return "myOrder";
+    case EventKind::my_asset:         return "myAsset";
+    case EventKind::announcement:     return "announcement";
+    case EventKind::indicator:        return "indicator";
+    case EventKind::indicator_signal: return "indicator_signal";
+    case EventKind::status:           return "status";
+    case EventKind::loss:             return "loss";
+    case EventKind::gap:              return "gap";
   }
   return {};
 }
@@ -91,6 +97,53 @@ std::string_view to_string(StatusCause cause) noexcept {
     case StatusCause::data_arrived:       return "data_arrived";
     case StatusCause::message_timeout:    return "message_timeout";
     case StatusCause::end_of_capture:     return "end_of_capture";
+    case StatusCause::stream_silent:      return "stream_silent";
+    case StatusCause::audit_mismatch:     return "audit_mismatch";
+    case StatusCause::renewed:            return "renewed";
+  }
+  return {};
+}
+
+std::string_view to_string(OrderType type) noexcept {
+  switch (type) {
+    case OrderType::absent: return "";
+    case OrderType::limit:  return "limit";
+    case OrderType::price:  return "price";
+    case OrderType::market: return "market";
+    case OrderType::best:   return "best";
+  }
+  return {};
+}
+
+std::string_view to_string(OrderState state) noexcept {
+  switch (state) {
+    case OrderState::absent:    return "";
+    case OrderState::wait:      return "wait";
+    case OrderState::watch:     return "watch";
+    case OrderState::trade:     return "trade";
+    case OrderState::done:      return "done";
+    case OrderState::cancel:    return "cancel";
+    case OrderState::prevented: return "prevented";
+  }
+  return {};
+}
+
+std::string_view to_string(TimeInForce condition) noexcept {
+  switch (condition) {
+    case TimeInForce::absent:    return "";
+    case TimeInForce::ioc:       return "ioc";
+    case TimeInForce::fok:       return "fok";
+    case TimeInForce::post_only: return "post_only";
+  }
+  return {};
+}
+
+std::string_view to_string(SmpType type) noexcept {
+  switch (type) {
+    case SmpType::absent:       return "";
+    case SmpType::reduce:       return "reduce";
+    case SmpType::cancel_maker: return "cancel_maker";
+    case SmpType::cancel_taker: return "cancel_taker";
   }
   return {};
 }

@@ -12,7 +12,7 @@ namespace {
 static_assert(__STDCPP_DEFAULT_NEW_ALIGNMENT__ >= alignof(OrderbookEvent));
 
 std::unique_ptr<std::byte[]> event_room() {
-  return std::make_unique<std::byte[]>(kEventBytesMax);
+  return std::make_unique<std::byte[]>(kMarketEventBytesMax);
 }
 
 /// What tells one value of a stream from the next.
@@ -33,7 +33,7 @@ Dispatcher::Dispatcher(const MarketTable& markets, std::vector<SpscRing*> rings)
     : drained_(64),
       rings_(std::move(rings)),
       market_capacity_(markets.capacity()),
-      routes_(kStreamSlotCount * market_capacity_),
+      routes_(kMarketSlotCount * market_capacity_),
       cut_(event_room()) {}
 
 bool Dispatcher::on_this_thread() const noexcept {
@@ -377,7 +377,7 @@ bool Dispatcher::serve_from_memory(Route& route, Entry& entry) {
   }
   if (!route.last_valid) return false;
   subscription.served[entry.code_index] = 1;
-  std::memcpy(cut_.get(), route.last.get(), kEventBytesMax);
+  std::memcpy(cut_.get(), route.last.get(), kMarketEventBytesMax);
   auto& event = *std::launder(reinterpret_cast<EventHeader*>(cut_.get()));
   event.flags = static_cast<std::uint16_t>(event.flags | kFromMemory);
   if (event.kind == EventKind::ticker) {

@@ -30,7 +30,7 @@ class Intake {
                  Observer&& observer) noexcept {
     counters_.frames.add();
     counters_.bytes.add(payload.size());
-    const std::span<std::byte> slot = outlet_.claim();
+    const std::span<std::byte> slot = outlet_.claim(payload.size());
     const Decoded decoded = decoder_.decode(payload, meta, slot);
     if (decoded.is_event()) {
       auto& event = *std::launder(reinterpret_cast<EventHeader*>(slot.data()));

@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::uint64_t kRefusedKey = std::uint64_t{1} << 63;
 
-constexpr std::size_t kRecordBytes = (kEventBytesMax + 63) & ~std::size_t{63};
+constexpr std::size_t kRecordBytes = (kMarketEventBytesMax + 63) & ~std::size_t{63};
 
 IntakeCounters::Stream& stream_of(IntakeCounters& counters, EventKind kind) {
   return counters.streams[static_cast<std::size_t>(kind)];
@@ -40,11 +40,12 @@ Outlet::Outlet(SpscRing& ring, IntakeCounters& counters, std::size_t pending_max
   if (records_ == nullptr) throw std::bad_alloc();
 }
 
-std::span<std::byte> Outlet::claim() noexcept {
+std::span<std::byte> Outlet::claim(std::size_t payload_bytes) noexcept {
+  const std::size_t room_bytes = event_room_bytes(payload_bytes);
   if (pending()) flush();
-  std::byte* room = pending() ? nullptr : ring_.try_claim(kEventBytesMax);
+  std::byte* room = pending() ? nullptr : ring_.try_claim(room_bytes);
   claimed_in_ring_ = room != nullptr;
-  return {claimed_in_ring_ ? room : scratch_, kEventBytesMax};
+  return {claimed_in_ring_ ? room : scratch_, room_bytes};
 }
 
 void Outlet::commit(EventHeader& event) noexcept {
@@ -108,7 +109,8 @@ std::byte* Outlet::record_of(const Slot& slot) noexcept {
 }
 
 void Outlet::keep(EventHeader& event) noexcept {
-  if (event.kind == EventKind::trade) return lose(event);
+  // What happened, not what is: a newer one does not stand for an older.
+  if (event.kind == EventKind::trade || !is_market_stream(event.kind)) return lose(event);
   Slot* slot = slot_for(key_of(event));
   if (slot == nullptr) return lose(event);
   slot->header = event;

@@ -48,9 +48,9 @@ class Outlet {
   /// pending_max  (market, stream) values that can wait at a time.
   Outlet(SpscRing& ring, IntakeCounters& counters, std::size_t pending_max);
 
-  /// Room for one record of up to kEventBytesMax bytes, aligned to 16; valid until commit() or the
-  /// next claim(). An unused claim costs nothing.
-  [[nodiscard]] std::span<std::byte> claim() noexcept;
+  /// Room for the event of a frame of that size (event_room_bytes), aligned to 16; valid until
+  /// commit() or the next claim(). An unused claim costs nothing.
+  [[nodiscard]] std::span<std::byte> claim(std::size_t payload_bytes) noexcept;
   /// Hands on the event written into the claimed room.
   void commit(EventHeader& event) noexcept;
   /// Writes a status record in order with the events; never lost.
@@ -115,7 +115,7 @@ class Outlet {
   struct FreeDeleter {
     void operator()(std::byte* memory) const noexcept;
   };
-  std::unique_ptr<std::byte[], FreeDeleter> records_;  // one of kEventBytesMax per slot
+  std::unique_ptr<std::byte[], FreeDeleter> records_;  // one of kMarketEventBytesMax per slot
   std::vector<StatusEvent> statuses_;                  // ring of kStatusPendingMax
   std::uint32_t status_head_ = 0;
   std::uint32_t status_tail_ = 0;

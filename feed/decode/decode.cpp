@@ -65,7 +65,7 @@ class Decoder::Impl {
 
   Decoded decode(std::span<const char> payload, const FrameMeta& meta,
                  std::span<std::byte> slot) noexcept {
-    UPFEED_ASSERT(slot.size() >= kEventBytesMax);
+    UPFEED_ASSERT(slot.size() >= event_room_bytes(payload.size()));
     UPFEED_ASSERT(reinterpret_cast<std::uintptr_t>(slot.data()) % 16 == 0);
     decoded_ = {};
     decoded_.errc = decode_text(trim({payload.data(), payload.size()}), meta, slot.data());
@@ -232,8 +232,7 @@ DecodeErrc Decoder::Impl::decode_object(ondemand::object object, const Identity&
       return decode_event<OrderbookEvent>(object, identity, meta, slot);
     case EventKind::candle:
       return decode_event<CandleEvent>(object, identity, meta, slot);
-    case EventKind::status:
-    case EventKind::loss:
+    default:
       break;
   }
   return DecodeErrc::unknown_type;

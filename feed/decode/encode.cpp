@@ -117,7 +117,7 @@ class FrameWriter {
 }  // namespace
 
 std::size_t encode(const EventHeader& event, WireFormat format, std::string& out) {
-  if (event.kind == EventKind::status || event.kind == EventKind::loss) return 0;
+  if (!is_stream(event.kind)) return 0;
   const std::size_t size_before = out.size();
   const bool list = format == WireFormat::json_list || format == WireFormat::simple_list;
   const bool simple = format == WireFormat::simple || format == WireFormat::simple_list;

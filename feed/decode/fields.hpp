@@ -193,8 +193,9 @@ inline constexpr std::array<std::string_view, 4> kChangeTexts{"", "RISE", "EVEN"
 inline constexpr std::array<std::string_view, 3> kStreamTypeTexts{"", "SNAPSHOT", "REALTIME"};
 
 /// `type` of each stream, by EventKind; of candles what stands before the unit.
-inline constexpr std::array<std::string_view, kStreamCount> kTypeTexts{"ticker", "trade",
-                                                                       "orderbook", "candle."};
+inline constexpr std::array<std::string_view, kStreamCount> kTypeTexts{
+    "ticker",  "trade",        "orderbook", "candle.",         "myOrder",
+    "myAsset", "announcement", "indicator", "indicator_signal"};
 inline constexpr std::array<std::string_view, kCandleUnitCount> kCandleUnitTexts{
     "1s", "1m", "3m", "5m", "10m", "15m", "30m", "60m", "240m"};
 

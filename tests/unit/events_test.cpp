@@ -26,12 +26,16 @@ TEST(Events, every_enumerator_has_its_own_name) {
     EXPECT_EQ(to_string(static_cast<Enum>(static_cast<int>(last) + 1)), "");
   };
   expect_distinct(CandleUnit::m240);
-  expect_distinct(EventKind::loss);
+  expect_distinct(EventKind::gap);
   expect_distinct(StreamType::realtime);
   expect_distinct(Side::bid);
   expect_distinct(Change::fall);
   expect_distinct(SessionState::stopped);
-  expect_distinct(StatusCause::end_of_capture);
+  expect_distinct(StatusCause::renewed);
+  expect_distinct(OrderType::best);
+  expect_distinct(OrderState::prevented);
+  expect_distinct(TimeInForce::post_only);
+  expect_distinct(SmpType::cancel_taker);
   EXPECT_EQ(to_string(CandleUnit::s1), "1s");
   EXPECT_EQ(to_string(CandleUnit::m240), "240m");
   EXPECT_EQ(to_string(StreamType::snapshot), "SNAPSHOT");

@@ -36,6 +36,8 @@ class Board {
   void add(const CandleEvent& event);
   void add(const StatusEvent& event);
   void add(const LossEvent& event);
+  /// The board has no place for anything else.
+  void add(const EventHeader&) noexcept {}
 
   /// By market id; rows of markets not seen have an empty code.
   [[nodiscard]] const std::vector<BoardRow>& rows() const noexcept { return rows_; }

@@ -30,6 +30,20 @@ void append_loss(const LossEvent& event, JsonWriter& json) {
   }
 }
 
+void append_gap(const GapEvent& event, JsonWriter& json) {
+  json.field("code", event.code.view()).field("stream", to_string(event.gap_kind));
+  if (event.gap_kind == EventKind::candle) json.field("candle_unit", to_string(event.candle_unit));
+  json.field("cause", to_string(event.cause))
+      .field("epoch_before", event.epoch_before)
+      .field("started_mono_ns", event.started_mono.ns)
+      .field("lost_mono_ns", event.lost_mono.ns)
+      .field("ended_mono_ns", event.ended_mono.ns);
+  if (event.gap_kind == EventKind::trade) {
+    json.field("last_sequential_id", event.last_sequential_id)
+        .field("first_sequential_id", event.first_sequential_id);
+  }
+}
+
 }  // namespace
 
 void append_event(const EventHeader& event, std::string& out) {
@@ -46,6 +60,8 @@ void append_event(const EventHeader& event, std::string& out) {
     append_status(static_cast<const StatusEvent&>(event), json);
   } else if (event.kind == EventKind::loss) {
     append_loss(static_cast<const LossEvent&>(event), json);
+  } else if (event.kind == EventKind::gap) {
+    append_gap(static_cast<const GapEvent&>(event), json);
   } else {
     encode(event, WireFormat::default_, json.key("frame").raw_value());
   }

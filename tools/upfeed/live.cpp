@@ -72,8 +72,7 @@ class LiveHandler {
   }
 
   template <class Event>
-  static constexpr bool kIsData =
-      !std::is_same_v<Event, StatusEvent> && !std::is_same_v<Event, LossEvent>;
+  static constexpr bool kIsData = is_stream(Event::kKind);
 
   const LiveOptions& options_;
   Output& output_;

@@ -17,102 +17,14 @@
 #include <string_view>
 #include <type_traits>
 
+#include "upfeed/account_events.hpp"
 #include "upfeed/assert.hpp"
+#include "upfeed/event_header.hpp"
 #include "upfeed/market.hpp"
 #include "upfeed/time.hpp"
 #include "upfeed/units.hpp"
 
 namespace upfeed {
-
-enum class EventKind : std::uint8_t { ticker, trade, orderbook, candle, status, loss };
-inline constexpr std::size_t kEventKindCount = 6;
-/// The kinds that carry market data, i.e. the streams that can be subscribed; the first values of
-/// EventKind.
-inline constexpr std::size_t kStreamCount = 4;
-
-/// SNAPSHOT or REALTIME as the frame says; absent where it says nothing.
-enum class StreamType : std::uint8_t { absent, snapshot, realtime };
-/// The side of the order that took liquidity: bid means a buyer took.
-enum class Side : std::uint8_t { absent, ask, bid };
-/// Against the previous closing price.
-enum class Change : std::uint8_t { absent, rise, even, fall };
-enum class CandleUnit : std::uint8_t { s1, m1, m3, m5, m10, m15, m30, m60, m240 };
-inline constexpr std::size_t kCandleUnitCount = 9;
-
-/// Names: of what the wire names, as on the wire ("1s", "240m", "SNAPSHOT", "ASK", "RISE", and
-/// empty for absent), of the rest the enumerator's own. Empty for a value outside the enumeration.
-[[nodiscard]] std::string_view to_string(CandleUnit unit) noexcept;
-[[nodiscard]] std::string_view to_string(EventKind kind) noexcept;
-[[nodiscard]] std::string_view to_string(StreamType type) noexcept;
-[[nodiscard]] std::string_view to_string(Side side) noexcept;
-[[nodiscard]] std::string_view to_string(Change change) noexcept;
-
-/// Short text stored in place (dates, times, states). Longer text does not fit: the decoder refuses
-/// the frame rather than cut it.
-template <std::size_t kCapacity>
-class InlineText {
- public:
-  [[nodiscard]] static constexpr std::size_t capacity() { return kCapacity; }
-  [[nodiscard]] std::string_view view() const noexcept { return {text_.data(), size_}; }
-  [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
-  /// false, and unchanged, when text is longer than the capacity.
-  bool assign(std::string_view text) noexcept {
-    if (text.size() > kCapacity) return false;
-    text_ = {};
-    std::memcpy(text_.data(), text.data(), text.size());
-    size_ = static_cast<std::uint8_t>(text.size());
-    return true;
-  }
-  friend bool operator==(const InlineText&, const InlineText&) = default;
-
- private:
-  static_assert(kCapacity < 256);
-  std::array<char, kCapacity> text_{};
-  std::uint8_t size_ = 0;
-};
-
-/// Bits of EventHeader::flags.
-enum EventFlags : std::uint16_t {
-  /// Several frames came with one segment: kernel_time is that of the last one, an upper bound.
-  kKernelTimeShared = 1U << 0,
-  /// An order book whose wide sizes follow its units.
-  kWideSizes = 1U << 1,
-  /// The order book of this event failed its integrity check; see Book::fault().
-  kBookFault = 1U << 2,
-  /// Not from the exchange just now but from memory, for a subscriber that came late.
-  kFromMemory = 1U << 3,
-};
-
-/// The common part of every event.
-struct EventHeader {
-  std::uint32_t size_bytes = 0;  ///< of the whole record
-  EventKind kind = EventKind::status;
-  StreamType stream_type = StreamType::absent;
-  std::uint16_t flags = 0;           ///< EventFlags
-  MarketId market;                   ///< invalid for status events
-  std::uint32_t connection = 0;      ///< which connection of the Feed, from 0
-  std::uint32_t epoch = 0;           ///< that connection's life, counted from 1
-  std::uint32_t lost_before = 0;     ///< records lost on this connection since its previous record
-  std::uint64_t frame_sequence = 0;  ///< number of the frame on its connection, from 1, never reset
-  MonoTime received_mono;            ///< user space had the bytes
-  MonoTime decoded_mono;             ///< the record was complete; 0 unless stage stamps are on
-  KernelTime kernel_time;            ///< the kernel had the bytes
-  MarketCode code;                   ///< the market in text; empty for status events
-  std::uint64_t present = 0;         ///< one bit per Field of the kind: the key was there
-  std::uint64_t null = 0;            ///< one bit per Field of the kind: it was null
-};
-
-namespace detail {
-template <class Event>
-struct FieldAccess {
-  [[nodiscard]] static bool has(const Event& event, typename Event::Field field) noexcept {
-    return (event.present >> static_cast<unsigned>(field) & 1U) != 0;
-  }
-  [[nodiscard]] static bool null(const Event& event, typename Event::Field field) noexcept {
-    return (event.null >> static_cast<unsigned>(field) & 1U) != 0;
-  }
-};
-}  // namespace detail
 
 /// Current state of a market; sent when it changes.
 /// source  docs.upbit.com/kr/reference/websocket-ticker (read 2026-11).
@@ -367,6 +279,9 @@ enum class StatusCause : std::uint8_t {
   data_arrived,        ///< first frame of every wanted code of a request is here
   message_timeout,     ///< a fragmented message did not end in time
   end_of_capture,      ///< replay: the file has been read to its end
+  stream_silent,       ///< a stream fell silent while its connection lived; text names it
+  audit_mismatch,      ///< LIST_SUBSCRIPTIONS does not name what was asked; text lists it
+  renewed,             ///< a connection was replaced by a younger one as planned
 };
 [[nodiscard]] std::string_view to_string(StatusCause cause) noexcept;
 
@@ -395,17 +310,47 @@ struct LossEvent : EventHeader {
   std::uint64_t last_sequential_id = 0;
 };
 
+/// What an outage hid of one stream of one market: comes right before the first event of that
+/// stream that arrived after it. The end of the outage is that event's time; where only its frames
+/// tell (order books, tickers, candles) the gap has healed with it.
+struct GapEvent : EventHeader {
+  static constexpr EventKind kKind = EventKind::gap;
+  EventKind gap_kind = EventKind::trade;
+  CandleUnit candle_unit = CandleUnit::m1;  ///< when gap_kind is candle
+  StatusCause cause = StatusCause::none;    ///< why the connection ended
+  std::uint32_t epoch_before = 0;           ///< `epoch` is that of the new connection
+  MonoTime started_mono;                    ///< the stream's last event before the outage; 0: none
+  MonoTime lost_mono;                       ///< the connection was given up
+  MonoTime ended_mono;                      ///< the first event after it
+  std::uint64_t last_sequential_id = 0;     ///< trades: the last before; 0: none
+  std::uint64_t first_sequential_id = 0;    ///< trades: the first after
+};
+
 static_assert(std::is_trivially_copyable_v<TickerEvent> &&
                   std::is_trivially_copyable_v<TradeEvent> &&
                   std::is_trivially_copyable_v<CandleEvent> &&
                   std::is_trivially_copyable_v<OrderbookEvent> &&
                   std::is_trivially_copyable_v<StatusEvent> &&
-                  std::is_trivially_copyable_v<LossEvent>,
+                  std::is_trivially_copyable_v<LossEvent> && std::is_trivially_copyable_v<GapEvent>,
               "events live in ring memory and are never destroyed");
 
-/// Bytes of the largest record: an order book of 30 units in wide form.
-inline constexpr std::size_t kEventBytesMax = OrderbookEvent::record_bytes(kBookDepthMax, true);
-static_assert(sizeof(TickerEvent) <= kEventBytesMax && sizeof(StatusEvent) <= kEventBytesMax);
+/// Bytes of the largest record of a market stream: an order book of 30 units in wide form.
+inline constexpr std::size_t kMarketEventBytesMax =
+    OrderbookEvent::record_bytes(kBookDepthMax, true);
+static_assert(sizeof(TickerEvent) <= kMarketEventBytesMax &&
+              sizeof(StatusEvent) <= kMarketEventBytesMax &&
+              sizeof(MyOrderEvent) <= kMarketEventBytesMax);
+/// Bytes of the largest record there is; what a frame of text would need beyond it is refused.
+inline constexpr std::size_t kEventBytesMax = std::size_t{32} << 10;
+/// Room that the event of a frame of so many payload bytes can need, for whoever claims it first.
+[[nodiscard]] constexpr std::size_t event_room_bytes(std::size_t payload_bytes) noexcept {
+  // Of all that varies, an asset grows most: from 23 bytes on the wire to one MyAsset.
+  const std::size_t room = sizeof(AnnouncementEvent) + 4 * payload_bytes;
+  return room < kMarketEventBytesMax ? kMarketEventBytesMax
+         : room < kEventBytesMax     ? room
+                                     : kEventBytesMax;
+}
+static_assert(sizeof(MyAsset) <= 4 * 23 && sizeof(MyAssetEvent) <= kMarketEventBytesMax);
 
 /// Calls visitor with the event behind header in its own type.
 template <class Visitor>
@@ -419,8 +364,20 @@ decltype(auto) visit(const EventHeader& header, Visitor&& visitor) {
       return visitor(static_cast<const OrderbookEvent&>(header));
     case EventKind::candle:
       return visitor(static_cast<const CandleEvent&>(header));
+    case EventKind::my_order:
+      return visitor(static_cast<const MyOrderEvent&>(header));
+    case EventKind::my_asset:
+      return visitor(static_cast<const MyAssetEvent&>(header));
+    case EventKind::announcement:
+      return visitor(static_cast<const AnnouncementEvent&>(header));
+    case EventKind::indicator:
+      return visitor(static_cast<const IndicatorEvent&>(header));
+    case EventKind::indicator_signal:
+      return visitor(static_cast<const IndicatorSignalEvent&>(header));
     case EventKind::loss:
       return visitor(static_cast<const LossEvent&>(header));
+    case EventKind::gap:
+      return visitor(static_cast<const GapEvent&>(header));
     case EventKind::status:
       break;
   }
