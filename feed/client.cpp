@@ -1,17 +1,20 @@
 #include "upfeed/client.hpp"
 
 #include <algorithm>
+#include <array>
 #include <condition_variable>
 #include <optional>
 #include <utility>
 
 #include "feed_core.hpp"
+#include "indicator_names.hpp"
 #include "subscription.hpp"
 
 namespace upfeed {
 
 namespace {
 
+using detail::indicator_names;
 using SubscriptionPtr = std::shared_ptr<detail::Subscription>;
 
 SubscriptionPtr new_subscription(EventKind kind, StreamMode mode,
@@ -24,6 +27,7 @@ SubscriptionPtr new_subscription(EventKind kind, StreamMode mode,
 }
 
 Status set_orderbook(detail::Subscription& subscription, const OrderbookOptions& options) {
+  subscription.connection = options.connection;
   if (options.units != 1 && options.units != 5 && options.units != 15 && options.units != 30) {
     return Error{Errc::bad_unit, "units is " + std::to_string(options.units) +
                                      ": the exchange has 1, 5, 15 and 30"};
@@ -38,19 +42,33 @@ Status set_orderbook(detail::Subscription& subscription, const OrderbookOptions&
   return Done{};
 }
 
+Error bad_code(std::string_view text) {
+  return {Errc::bad_code,
+          "code is \"" + std::string(text) + "\": must be QUOTE-BASE in upper case, e.g. KRW-BTC"};
+}
+
+Error no_codes() {
+  return {Errc::empty_list, "codes is empty: name at least one market, e.g. KRW-BTC"};
+}
+
+template <class List, class Value>
+bool contains(const List& list, const Value& value) {
+  return std::find(std::begin(list), std::end(list), value) != std::end(list);
+}
+
+/// What goes into a request as it is.
+bool is_word(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+  });
+}
+
 Status set_codes(detail::Subscription& subscription, const CodeList& codes, MarketTable& markets) {
-  if (codes.view().empty()) {
-    return Error{Errc::empty_list, "codes is empty: name at least one market, e.g. KRW-BTC"};
-  }
+  if (codes.view().empty()) return no_codes();
   for (const std::string_view text : codes.view()) {
     const auto code = MarketCode::parse(text);
-    if (!code) {
-      return Error{Errc::bad_code, "code is \"" + std::string(text) +
-                                       "\": must be QUOTE-BASE in upper case, e.g. KRW-BTC"};
-    }
-    const auto& known = subscription.codes;
-    if (std::find(known.begin(), known.end(), *code) != known.end()) continue;
-    subscription.codes.push_back(*code);
+    if (!code) return bad_code(text);
+    if (!contains(subscription.codes, *code)) subscription.codes.push_back(*code);
   }
   for (const MarketCode& code : subscription.codes) {
     const MarketId market = markets.intern(code);
@@ -143,6 +161,12 @@ const std::string& Client::name() const noexcept {
 // ------------------------------------------------------------------------------------
 
 Result<SubscriptionId> Client::add(SubscriptionPtr subscription, const CodeList& codes) {
+  const std::uint32_t connections = core_->public_connections();
+  if (subscription->connection.value_or(0) >= connections) {
+    return Error{Errc::bad_option, "connection is " + std::to_string(*subscription->connection) +
+                                       ": this feed has " + std::to_string(connections) +
+                                       " public ones, counted from 0; see FeedConfig::shards_max"};
+  }
   if (auto set = set_codes(*subscription, codes, core_->markets()); !set) return set.error();
   return add_checked(std::move(subscription));
 }
@@ -163,12 +187,16 @@ Result<SubscriptionId> Client::add_checked(SubscriptionPtr subscription) {
 
 Result<SubscriptionId> Client::subscribe_ticker(const CodeList& codes, TickerCallback callback,
                                                 SubscribeOptions options) {
-  return add(new_subscription(EventKind::ticker, options.mode, std::move(callback)), codes);
+  auto subscription = new_subscription(EventKind::ticker, options.mode, std::move(callback));
+  subscription->connection = options.connection;
+  return add(std::move(subscription), codes);
 }
 
 Result<SubscriptionId> Client::subscribe_trade(const CodeList& codes, TradeCallback callback,
                                                SubscribeOptions options) {
-  return add(new_subscription(EventKind::trade, options.mode, std::move(callback)), codes);
+  auto subscription = new_subscription(EventKind::trade, options.mode, std::move(callback));
+  subscription->connection = options.connection;
+  return add(std::move(subscription), codes);
 }
 
 Result<SubscriptionId> Client::subscribe_orderbook(const CodeList& codes,
@@ -183,7 +211,87 @@ Result<SubscriptionId> Client::subscribe_candle(CandleUnit unit, const CodeList&
                                                 CandleCallback callback, SubscribeOptions options) {
   auto subscription = new_subscription(EventKind::candle, options.mode, std::move(callback));
   subscription->candle_unit = unit;
+  subscription->connection = options.connection;
   return add(std::move(subscription), codes);
+}
+
+// --- private and info
+// -----------------------------------------------------------------------------------------------
+
+Result<SubscriptionId> Client::add_account(SubscriptionPtr subscription, const CodeList& codes) {
+  if (!core_->has_keys()) {
+    return Error{Errc::no_keys, std::string(to_string(subscription->kind)) +
+                                    ": needs API keys; set FeedConfig::keys"};
+  }
+  for (const std::string_view text : codes.view()) {
+    const auto code = MarketCode::parse(text);
+    if (!code) return bad_code(text);
+    if (!contains(subscription->codes, *code)) subscription->codes.push_back(*code);
+  }
+  return add_checked(std::move(subscription));
+}
+
+Result<SubscriptionId> Client::subscribe_my_order(MyOrderCallback callback, const CodeList& codes) {
+  return add_account(
+      new_subscription(EventKind::my_order, StreamMode::realtime_only, std::move(callback)), codes);
+}
+
+Result<SubscriptionId> Client::subscribe_my_asset(MyAssetCallback callback) {
+  return add_account(
+      new_subscription(EventKind::my_asset, StreamMode::realtime_only, std::move(callback)), {});
+}
+
+Result<SubscriptionId> Client::subscribe_announcement(AnnouncementCallback callback,
+                                                      AnnouncementOptions options) {
+  for (const std::string& category : options.categories) {
+    if (is_word(category)) continue;
+    return Error{Errc::bad_option,
+                 "categories has \"" + category + "\": must be words like notice or digital_asset"};
+  }
+  auto subscription =
+      new_subscription(EventKind::announcement, StreamMode::realtime_only, std::move(callback));
+  subscription->announcement = std::move(options);
+  return add_account(std::move(subscription), {});
+}
+
+Result<SubscriptionId> Client::add_indicator(SubscriptionPtr subscription, const CodeList& codes,
+                                             IndicatorOptions options) {
+  constexpr std::array<std::string_view, 5> kTimeframes = {"5m", "15m", "60m", "240m", "1d"};
+  constexpr std::size_t kCombinationsMax = 100;
+  if (codes.view().empty()) return no_codes();
+  if (!contains(kTimeframes, std::string_view(options.timeframe))) {
+    return Error{Errc::bad_option, "timeframe is \"" + options.timeframe +
+                                       "\": the exchange has 5m, 15m, 60m, 240m and 1d"};
+  }
+  auto names = indicator_names(options.indicators_json);
+  if (!names) return names.error();
+  const std::size_t combinations = names->size() * codes.view().size();
+  if (combinations > kCombinationsMax) {
+    return Error{Errc::bad_option, "codes times indicators is " + std::to_string(combinations) +
+                                       ": the exchange takes 100 a subscription"};
+  }
+  subscription->indicators = std::move(*names);
+  subscription->indicator = std::move(options);
+  return add_account(std::move(subscription), codes);
+}
+
+Result<SubscriptionId> Client::subscribe_indicator(const CodeList& codes, IndicatorOptions options,
+                                                   IndicatorCallback callback) {
+  return add_indicator(
+      new_subscription(EventKind::indicator, StreamMode::realtime_only, std::move(callback)), codes,
+      std::move(options));
+}
+
+Result<SubscriptionId> Client::subscribe_indicator_signal(const CodeList& codes,
+                                                          IndicatorOptions options,
+                                                          IndicatorSignalCallback callback) {
+  return add_indicator(
+      new_subscription(EventKind::indicator_signal, StreamMode::realtime_only, std::move(callback)),
+      codes, std::move(options));
+}
+
+Result<SubscriptionId> Client::on_gap(GapCallback callback) {
+  return add_checked(new_subscription(EventKind::gap, StreamMode::both, std::move(callback)));
 }
 
 Result<SubscriptionId> Client::on_status(StatusCallback callback) {

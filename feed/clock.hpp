@@ -13,4 +13,11 @@ namespace upfeed {
   return MonoTime{static_cast<std::int64_t>(now.tv_sec) * 1'000'000'000 + now.tv_nsec};
 }
 
+/// Nanoseconds since 1970 on the wall clock; no system call (vDSO).
+[[nodiscard]] inline std::int64_t wall_now_ns() noexcept {
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  return static_cast<std::int64_t>(now.tv_sec) * 1'000'000'000 + now.tv_nsec;
+}
+
 }  // namespace upfeed

@@ -6,6 +6,8 @@ namespace upfeed {
 
 namespace {
 
+constexpr std::uint32_t kIoThreadsMax = 8;
+
 class Checks {
  public:
   void require(bool good, const char* field, const std::string& value, const char* allowed) {
@@ -61,6 +63,20 @@ void check_sizes(Checks& checks, const FeedConfig& config) {
                  std::to_string(config.dispatcher_cpu), "-1 (not pinned) or a core");
 }
 
+void check_connections(Checks& checks, const FeedConfig& config) {
+  checks.require(config.sharding.connections >= 1 && config.sharding.connections <= kShardsMax,
+                 "sharding.connections", std::to_string(config.sharding.connections), "1 to 16");
+  checks.require(
+      config.shards_max == 0 ||
+          (config.shards_max >= config.sharding.connections && config.shards_max <= kShardsMax),
+      "shards_max", std::to_string(config.shards_max), "0, or sharding.connections to 16");
+  checks.require(config.io_threads >= 1 && config.io_threads <= kIoThreadsMax, "io_threads",
+                 std::to_string(config.io_threads), "1 to 8");
+  checks.require(config.renew_after.count() == 0 || config.renew_after >= std::chrono::minutes(1),
+                 "renew_after", std::to_string(config.renew_after.count()) + " ms",
+                 "0, or at least 60000 ms");
+}
+
 void check_times(Checks& checks, const FeedConfig& config) {
   constexpr std::int64_t kMinute = 60'000;
   // The exchange drops a socket that was quiet for 60 s (measured 2026-09, its documents say 120).
@@ -81,10 +97,33 @@ void check_times(Checks& checks, const FeedConfig& config) {
 
 }  // namespace
 
+std::string_view to_string(Region region) noexcept {
+  switch (region) {
+    case Region::korea:
+      return "kr";
+    case Region::singapore:
+      return "sg";
+    case Region::indonesia:
+      return "id";
+    case Region::thailand:
+      return "th";
+  }
+  return {};
+}
+
+Endpoint endpoint_of(Region region) {
+  Endpoint endpoint;
+  if (region == Region::korea) return endpoint;
+  endpoint.host = std::string(to_string(region)) + "-api.upbit.com";
+  endpoint.regional = true;
+  return endpoint;
+}
+
 std::vector<Error> FeedConfig::validate() const {
   Checks checks;
   check_endpoint(checks, endpoint);
   check_sizes(checks, *this);
+  check_connections(checks, *this);
   check_times(checks, *this);
   return checks.take();
 }

@@ -9,6 +9,8 @@ namespace upfeed {
 
 namespace {
 
+constexpr std::int64_t kCountEveryNs = 50'000'000;
+
 const char* format_name(WireFormat format) {
   switch (format) {
     case WireFormat::default_:
@@ -89,32 +91,57 @@ DialFailure failure_of(const net::NetError& error) {
 
 }  // namespace
 
-Connection::Connection(std::uint32_t number, const FeedConfig& config, DialBudget& budget,
-                       net::Connector& connector, Intake& intake, Outlet& outlet,
-                       IntakeCounters& counters)
-    : number_(number),
-      config_(config),
-      connector_(connector),
-      intake_(intake),
-      outlet_(outlet),
-      counters_(counters),
-      session_(session_config(config), budget, jitter_seed(config, number)),
-      parser_({.message_bytes_max = config.message_bytes_max}) {
+Connection::Connection(const Place& place, const Shared& shared)
+    : number_(place.number),
+      kind_(place.kind),
+      config_(shared.config),
+      connector_(shared.connector),
+      intake_(shared.intake),
+      outlet_(shared.outlet),
+      counters_(place.counters),
+      next_dial_(shared.next_dial),
+      session_(session_config(shared.config), shared.budget,
+               jitter_seed(shared.config, place.number)),
+      parser_({.message_bytes_max = shared.config.message_bytes_max}) {
   session_.start(mono_now());
+  count();
 }
 
 std::size_t Connection::step() {
   std::size_t work = socket_ != nullptr ? receive() : 0;
   const MonoTime now = mono_now();
   if (now >= session_.deadline()) session_.tick(now);
-  work += act();
+  const std::size_t actions = act();
   if (wants_write()) socket_->flush();
-  return work;
+  if (actions != 0 || now - counted_at_ >= kCountEveryNs) {
+    counted_at_ = now;
+    count();
+  }
+  return work + actions;
+}
+
+/// Copies the session's own counters to where other threads may read them.
+void Connection::count() noexcept {
+  const SessionCounters& from = session_.counters();
+  counters_.dials.set(from.dials);
+  counters_.connects.set(from.connects);
+  counters_.requests_sent.set(from.requests);
+  counters_.pings_sent.set(from.pings);
+  counters_.limiter_waits.set(from.limiter_waits);
+  for (std::size_t i = 0; i < kStatusCauseCount; ++i) {
+    counters_.ends_by_cause[i].set(from.ends[i]);
+  }
+  counters_.streams_wanted.set(session_.wanted_count());
+  counters_.streams_awaited.set(session_.awaited_count());
+  counters_.epoch.set(session_.epoch());
+  counters_.subscribed.store(session_.fully_subscribed(), std::memory_order_relaxed);
+  counters_.state.store(session_.state(), std::memory_order_relaxed);
 }
 
 void Connection::stop() {
   session_.stop(mono_now());
   act();
+  count();
 }
 
 // --- receiving
@@ -206,6 +233,9 @@ void Connection::handle(const net::WsMessage& message, const FrameMeta& meta) {
 void Connection::on_data(std::span<const char> payload, const FrameMeta& partial) {
   FrameMeta meta = partial;
   meta.frame_sequence = ++frame_sequence_;
+  counters_.frames.add();
+  counters_.bytes.add(payload.size());
+  counters_.last_frame_ns.set(meta.received_mono.ns);
   const Decoded decoded = intake_.accept(payload, meta, [&](const EventHeader& event) noexcept {
     session_.on_event(event, meta.received_mono);
   });
@@ -253,7 +283,6 @@ std::size_t Connection::act() {
           if (socket_ != nullptr) lost(StatusCause::io_error, 0, "the request could not be sent");
           return actions;
         }
-        counters_.requests_sent.add();
         break;
       case ActionKind::send_ping:
         send(net::WsOpcode::ping, {});
@@ -270,13 +299,13 @@ std::size_t Connection::act() {
 }
 
 void Connection::dial(std::uint32_t epoch) {
-  counters_.dials.add();
-  ++dials_out_;
   net::DialRequest request;
-  request.id = std::uint64_t{number_} << 32 | epoch;
+  request.id = next_dial_++;
+  dials_out_.push_back({request.id, epoch});
   request.host = config_.endpoint.host;
   request.port = config_.endpoint.port;
   request.path = config_.endpoint.path;
+  if (kind_ != ConnectionKind::market) request.path += "/" + std::string(to_string(kind_));
   request.ca_file = config_.endpoint.ca_file;
   request.dns_timeout = config_.dns_timeout;
   request.connect_timeout_per_address = config_.connect_timeout;
@@ -285,16 +314,19 @@ void Connection::dial(std::uint32_t epoch) {
   connector_.dial(std::move(request));
 }
 
-void Connection::on_dialled(net::DialResult result) {
-  --dials_out_;
-  const auto epoch = static_cast<std::uint32_t>(result.id);
+bool Connection::on_dialled(net::DialResult& result) {
+  const auto dial = std::find_if(dials_out_.begin(), dials_out_.end(),
+                                 [&](const Dial& each) { return each.id == result.id; });
+  if (dial == dials_out_.end()) return false;
+  const std::uint32_t epoch = dial->epoch;
+  dials_out_.erase(dial);
   // A dial that the session gave up in the meantime; its socket closes with the result.
-  if (epoch != session_.epoch() || session_.state() != SessionState::connecting) return;
+  if (epoch != session_.epoch() || session_.state() != SessionState::connecting) return true;
   const MonoTime now = mono_now();
   if (result.socket == nullptr) {
     session_.on_dial_failed(epoch, failure_of(result.error), now);
     act();
-    return;
+    return true;
   }
   socket_ = std::move(result.socket->tls);
   parser_.reset();
@@ -302,14 +334,17 @@ void Connection::on_dialled(net::DialResult result) {
   session_.on_connected(epoch, now);
   act();
   const std::string& leftover = result.socket->leftover;
-  if (leftover.empty() || socket_ == nullptr) return;
+  if (leftover.empty() || socket_ == nullptr) return true;
   std::memcpy(parser_.prepare().data(), leftover.data(), leftover.size());
   parser_.commit(leftover.size());
   parse({.status = net::ReadStatus::ready, .bytes = leftover.size()}, now);
+  return true;
 }
 
 void Connection::close(const SessionAction& action) {
-  connector_.cancel(std::uint64_t{number_} << 32 | action.epoch);
+  for (const Dial& each : dials_out_) {
+    if (each.epoch == action.epoch) connector_.cancel(each.id);
+  }
   if (socket_ == nullptr) return;
   net::WsMask mask{};
   char frame[32];

@@ -24,12 +24,24 @@ namespace upfeed {
 /// threads  the I/O side only.
 class Connection {
  public:
-  Connection(std::uint32_t number, const FeedConfig& config, DialBudget& budget,
-             net::Connector& connector, Intake& intake, Outlet& outlet, IntakeCounters& counters);
+  struct Place {
+    std::uint32_t number;
+    ConnectionKind kind;
+    ConnectionCounters& counters;
+  };
+  struct Shared {
+    const FeedConfig& config;
+    DialBudget& budget;
+    net::Connector& connector;
+    Intake& intake;
+    Outlet& outlet;
+    std::uint64_t& next_dial;  ///< number of the thread's next dial
+  };
+  Connection(const Place& place, const Shared& shared);
 
   void want(WantedSet set) { session_.want(std::move(set), mono_now()); }
-  /// A dial of this connection has ended.
-  void on_dialled(net::DialResult result);
+  /// True, and taken, when this is the result of a dial of this connection.
+  bool on_dialled(net::DialResult& result);
   /// Bounded work: receives, runs due timers, sends. Returns how many messages were handled or
   /// actions taken.
   std::size_t step();
@@ -46,7 +58,7 @@ class Connection {
     return socket_ != nullptr && socket_->has_buffered();
   }
   /// Some dial has not come back yet; one that was given up may still bring a socket to close.
-  [[nodiscard]] bool dialling() const noexcept { return dials_out_ != 0; }
+  [[nodiscard]] bool dialling() const noexcept { return !dials_out_.empty(); }
   [[nodiscard]] MonoTime deadline() const noexcept { return session_.deadline(); }
   [[nodiscard]] const Session& session() const noexcept { return session_; }
 
@@ -65,13 +77,16 @@ class Connection {
   void report(const SessionAction& action);
   bool send(net::WsOpcode opcode, std::span<const char> payload);
   void lost(StatusCause cause, int system_errno, std::string_view text);
+  void count() noexcept;
 
   const std::uint32_t number_;
+  const ConnectionKind kind_;
   const FeedConfig& config_;
   net::Connector& connector_;
   Intake& intake_;
   Outlet& outlet_;
-  IntakeCounters& counters_;
+  ConnectionCounters& counters_;
+  std::uint64_t& next_dial_;
   Session session_;
   net::WsParser parser_;
   std::unique_ptr<net::TlsSocket> socket_;
@@ -80,7 +95,12 @@ class Connection {
   std::uint64_t frame_sequence_ = 0;
   std::uint64_t receive_calls_before_ = 0;  // of sockets that are gone
   std::uint64_t message_open_since_ = 0;    // data_message_count() + 1 while a message is open
-  std::uint32_t dials_out_ = 0;
+  struct Dial {
+    std::uint64_t id;
+    std::uint32_t epoch;
+  };
+  std::vector<Dial> dials_out_;
+  MonoTime counted_at_;
 };
 
 }  // namespace upfeed

@@ -5,17 +5,15 @@
 #include <cstring>
 #include <new>
 
+#include "clock.hpp"
+
 namespace upfeed::detail {
 
 namespace {
 
 static_assert(__STDCPP_DEFAULT_NEW_ALIGNMENT__ >= alignof(OrderbookEvent));
 
-std::unique_ptr<std::byte[]> event_room() {
-  return std::make_unique<std::byte[]>(kMarketEventBytesMax);
-}
-
-/// What tells one value of a stream from the next.
+/// What tells one value of a stream from the next; grows with time.
 std::uint64_t identity(const EventHeader& event) {
   switch (event.kind) {
     case EventKind::ticker:
@@ -29,12 +27,20 @@ std::uint64_t identity(const EventHeader& event) {
 
 }  // namespace
 
-Dispatcher::Dispatcher(const MarketTable& markets, std::vector<SpscRing*> rings)
+Dispatcher::Dispatcher(const MarketTable& markets, std::vector<SpscRing*> rings,
+                       const ConnectionPlan& plan, std::span<WantedMailbox> mailboxes,
+                       bool stage_stamps)
     : drained_(64),
       rings_(std::move(rings)),
       market_capacity_(markets.capacity()),
       routes_(kMarketSlotCount * market_capacity_),
-      cut_(event_room()) {}
+      plan_(plan),
+      mailboxes_(mailboxes),
+      told_(plan.count()),
+      cut_(std::make_unique<std::byte[]>(kMarketEventBytesMax)),
+      stages_(stage_stamps ? std::make_unique<StageHistograms>() : nullptr) {
+  UPFEED_ASSERT(mailboxes.size() == plan.count());
+}
 
 bool Dispatcher::on_this_thread() const noexcept {
   return (pass_.load(std::memory_order_relaxed) & 1U) != 0 &&
@@ -50,13 +56,15 @@ void Dispatcher::wait_for_callbacks() const noexcept {
   }
 }
 
-bool Dispatcher::begin_poll(WantedMailbox& mailbox) noexcept {
+std::uint32_t Dispatcher::begin_poll() noexcept {
   UPFEED_ASSERT((pass_.load(std::memory_order_relaxed) & 1U) == 0);
   thread_.store(std::this_thread::get_id(), std::memory_order_relaxed);
   pass_.fetch_add(1, std::memory_order_seq_cst);
-  if (!apply_changes()) return false;
-  mailbox.put(wanted());
-  return true;
+  dispatched_at_ = mono_now();
+  counters_.heartbeat_ns.set(static_cast<std::uint64_t>(dispatched_at_.ns));
+  const bool changed = apply_changes();
+  const bool moved = moving() && end_moves();
+  return changed || moved ? put_wanted_sets() : 0;
 }
 
 void Dispatcher::end_poll() noexcept {
@@ -69,7 +77,7 @@ bool Dispatcher::has_work() noexcept {
                      [](SpscRing* ring) { return !ring->peek().empty(); });
 }
 
-Dispatched Dispatcher::next() noexcept {
+EventHeader* Dispatcher::take_record() noexcept {
   std::span<std::byte> record;
   for (std::size_t looked = 0; looked <= rings_.size(); ++looked) {
     if (ring_taken_ < kRingBatch) record = rings_[ring_index_]->peek();
@@ -77,43 +85,194 @@ Dispatched Dispatcher::next() noexcept {
     ring_taken_ = 0;
     ring_index_ = ring_index_ + 1 == rings_.size() ? 0 : ring_index_ + 1;
   }
-  if (record.empty()) return {};
+  if (record.empty()) return nullptr;
   ++ring_taken_;
-  current_ = std::launder(reinterpret_cast<EventHeader*>(record.data()));
-  UPFEED_ASSERT(current_->size_bytes == record.size());
+  auto* event = std::launder(reinterpret_cast<EventHeader*>(record.data()));
+  UPFEED_ASSERT(event->size_bytes == record.size());
+  return event;
+}
+
+void Dispatcher::release_record() noexcept {
+  current_ = nullptr;
+  current_route_ = nullptr;
+  rings_[ring_index_]->release();
+}
+
+Dispatched Dispatcher::next() noexcept {
+  for (;;) {
+    current_ = take_record();
+    if (current_ == nullptr) return {};
+    const auto kind = static_cast<std::size_t>(current_->kind);
+    if (is_market_stream(current_->kind)) {
+      current_route_ = route_at(stream_slot(*current_), current_->market).get();
+      if (current_route_ != nullptr && !gap_told_ && !admit(*current_route_, *current_)) {
+        counters_.superseded[kind].add();
+        release_record();
+        continue;
+      }
+      if (current_route_ != nullptr && current_route_->gap.pending) {
+        fill_gap_event(*current_route_, *current_);
+        gap_told_ = true;
+        return {&gap_event_, nullptr};
+      }
+    }
+    gap_told_ = false;
+    break;
+  }
+  if (stages_ != nullptr) dispatched_at_ = mono_now();
   const Book* book = nullptr;
-  switch (current_->kind) {
-    case EventKind::orderbook:
-      book = apply(static_cast<OrderbookEvent&>(*current_));
-      break;
-    case EventKind::status:
-      apply(static_cast<const StatusEvent&>(*current_));
-      break;
-    case EventKind::loss:
-      apply(static_cast<const LossEvent&>(*current_));
-      break;
-    default:
-      remember(*current_);
+  if (current_->kind == EventKind::status) {
+    apply(static_cast<const StatusEvent&>(*current_));
+  } else if (current_->kind == EventKind::loss) {
+    apply(static_cast<const LossEvent&>(*current_));
+  } else {
+    counters_.queueing_ns.set(dispatched_at_ - current_->received_mono);
+    if (stages_ != nullptr && current_->decoded_mono.ns != 0) {
+      (*stages_)[static_cast<std::size_t>(Stage::decoded_to_dispatch)].record(
+          dispatched_at_ - current_->decoded_mono);
+    }
+    if (current_route_ == nullptr) return {current_, nullptr};
+    if (current_->kind == EventKind::orderbook) {
+      book = apply(*current_route_, static_cast<OrderbookEvent&>(*current_));
+    } else {
+      remember(*current_route_, *current_);
+    }
   }
   return {current_, book};
 }
 
 void Dispatcher::finish() noexcept {
+  if (gap_told_ && current_route_ != nullptr && current_route_->gap.pending) {
+    deliver(gap_event_);
+    current_route_->gap.pending = false;
+    counters_.gaps.add();
+    return;  // the record itself comes with the next call of next()
+  }
   deliver(*current_);
-  const auto kind = static_cast<std::size_t>(current_->kind);
-  if (kind < kStreamCount) counters_.delivered[kind].add();
-  current_ = nullptr;
-  rings_[ring_index_]->release();
+  if (is_stream(current_->kind)) {
+    counters_.delivered[static_cast<std::size_t>(current_->kind)].add();
+    if (stages_ != nullptr) {
+      (*stages_)[static_cast<std::size_t>(Stage::dispatch_to_done)].record(mono_now() -
+                                                                           dispatched_at_);
+    }
+  }
+  release_record();
+}
+
+// --- who may speak for a stream
+// -----------------------------------------------------------------------------------------
+
+bool Dispatcher::admit(Route& route, const EventHeader& event) noexcept {
+  if (route.source == Source{event.connection, event.epoch}) {
+    return route.overlap == nullptr || first_copy(*route.overlap, event);
+  }
+  return admit_other(route, event);
+}
+
+/// An event of another source than the stream's last one: a younger source takes over.
+bool Dispatcher::admit_other(Route& route, const EventHeader& event) noexcept {
+  const Source source{event.connection, event.epoch};
+  const bool same_connection = source.connection == route.source.connection;
+  const bool younger =
+      route.source.epoch == 0 ||
+      (same_connection ? source.epoch > route.source.epoch : source.connection == route.connection);
+  if (!younger) {
+    return route.overlap != nullptr && event.kind == EventKind::trade &&
+           first_copy(*route.overlap, event);
+  }
+  if (route.overlap != nullptr) {
+    // What the older source has shown already must not be taken back.
+    if (event.kind != EventKind::trade && is_behind(route, event)) return false;
+    if (route.overlap->taken_over.ns == 0) route.overlap->taken_over = event.received_mono;
+  }
+  if (!same_connection) {
+    // Epochs of two connections do not compare.
+    for (const auto& entry : route.books) entry->book = Book{};
+  }
+  route.source = source;
+  return route.overlap == nullptr || first_copy(*route.overlap, event);
+}
+
+/// False: the other source has brought this trade already.
+bool Dispatcher::first_copy(Overlap& overlap, const EventHeader& event) noexcept {
+  if (event.kind != EventKind::trade) return true;
+  const std::uint64_t id = static_cast<const TradeEvent&>(event).sequential_id;
+  const Source source{event.connection, event.epoch};
+  const std::size_t kept = std::min(overlap.count, Overlap::kTrades);
+  for (std::size_t i = 0; i < kept; ++i) {
+    if (overlap.ids[i] == id && overlap.sources[i] != source) return false;
+  }
+  const std::size_t at = overlap.count++ % Overlap::kTrades;
+  overlap.ids[at] = id;
+  overlap.sources[at] = source;
+  return true;
+}
+
+bool Dispatcher::is_behind(const Route& route, const EventHeader& event) noexcept {
+  if (event.kind == EventKind::orderbook) {
+    const auto& frame = static_cast<const OrderbookEvent&>(event);
+    return std::any_of(route.books.begin(), route.books.end(), [&](const auto& entry) {
+      return entry->level == frame.level && entry->book.live() &&
+             frame.timestamp < entry->book.timestamp();
+    });
+  }
+  if (!route.last_valid) return false;
+  const auto* last = std::launder(reinterpret_cast<const EventHeader*>(route.last.get()));
+  return identity(event) < identity(*last);
+}
+
+// --- outages
+// ------------------------------------------------------------------------------------------------
+
+void Dispatcher::open_gap(Route& route, const StatusEvent& event) noexcept {
+  // An outage that began before goes on; what nobody follows has no gap.
+  if (route.gap.pending || route.source.epoch == 0 || !flows(route, nullptr)) return;
+  route.gap = Gap{};
+  route.gap.pending = true;
+  route.gap.cause = event.cause;
+  route.gap.epoch_before = route.source.epoch;
+  route.gap.lost = event.received_mono;
+  if (route.last_valid) {
+    const auto* last = std::launder(reinterpret_cast<const EventHeader*>(route.last.get()));
+    route.gap.started = last->received_mono;
+    if (last->kind == EventKind::trade) {
+      route.gap.last_id = static_cast<const TradeEvent&>(*last).sequential_id;
+    }
+  }
+  for (const auto& entry : route.books) {
+    route.gap.started = std::max(route.gap.started, entry->book.received_mono());
+  }
+}
+
+void Dispatcher::fill_gap_event(const Route& route, const EventHeader& event) noexcept {
+  gap_event_ = GapEvent{};
+  gap_event_.size_bytes = sizeof gap_event_;
+  gap_event_.kind = EventKind::gap;
+  gap_event_.market = event.market;
+  gap_event_.code = event.code;
+  gap_event_.connection = event.connection;
+  gap_event_.epoch = event.epoch;
+  gap_event_.received_mono = event.received_mono;
+  gap_event_.gap_kind = event.kind;
+  gap_event_.cause = route.gap.cause;
+  gap_event_.epoch_before = route.gap.epoch_before;
+  gap_event_.started_mono = route.gap.started;
+  gap_event_.lost_mono = route.gap.lost;
+  gap_event_.ended_mono = event.received_mono;
+  gap_event_.last_sequential_id = route.gap.last_id;
+  if (event.kind == EventKind::candle) {
+    gap_event_.candle_unit = static_cast<const CandleEvent&>(event).unit;
+  } else if (event.kind == EventKind::trade) {
+    gap_event_.first_sequential_id = static_cast<const TradeEvent&>(event).sequential_id;
+  }
 }
 
 // --- state
 // ----------------------------------------------------------------------------------------
 
-const Book* Dispatcher::apply(OrderbookEvent& event) noexcept {
-  Route* route = route_at(stream_slot(event), event.market).get();
-  if (route == nullptr) return nullptr;
+const Book* Dispatcher::apply(Route& route, OrderbookEvent& event) noexcept {
   const BookEntry* largest = nullptr;
-  for (const auto& entry : route->books) {
+  for (const auto& entry : route.books) {
     entry->touched = entry->level == event.level;
     // The request for more units is still on its way; this frame answers the one before.
     if (entry->touched && event.unit_count <= entry->skip_units_to) entry->touched = false;
@@ -134,54 +293,76 @@ const Book* Dispatcher::apply(OrderbookEvent& event) noexcept {
   return largest != nullptr ? &largest->book : nullptr;
 }
 
-void Dispatcher::remember(const EventHeader& event) noexcept {
-  Route* route = route_at(stream_slot(event), event.market).get();
-  if (route == nullptr) return;
-  const auto* last = std::launder(reinterpret_cast<const EventHeader*>(route->last.get()));
-  route->repeated = route->last_valid && event.stream_type == StreamType::snapshot &&
-                    identity(*last) == identity(event);
-  std::memcpy(route->last.get(), static_cast<const void*>(&event), event.size_bytes);
-  route->last_valid = true;
+void Dispatcher::remember(Route& route, const EventHeader& event) noexcept {
+  const auto* last = std::launder(reinterpret_cast<const EventHeader*>(route.last.get()));
+  route.repeated = route.last_valid && event.stream_type == StreamType::snapshot &&
+                   identity(*last) == identity(event);
+  std::memcpy(route.last.get(), static_cast<const void*>(&event), event.size_bytes);
+  route.last_valid = true;
+}
+
+template <class Visit>
+void Dispatcher::for_each_route(Visit&& visit) {
+  for (const auto& route : routes_) {
+    if (route != nullptr) visit(*route);
+  }
 }
 
 void Dispatcher::apply(const StatusEvent& event) noexcept {
   if (event.cause == StatusCause::end_of_capture) {
     capture_ended_.store(true, std::memory_order_release);
   }
+  if (event.cause == StatusCause::renewed) return overlap_connection(event);
   if (event.state == SessionState::live || event.epoch == 0) return;
   // Any state but live ends what was before it, should the record of the end itself be missing.
   const std::uint32_t ended =
       event.previous_state == SessionState::live ? event.epoch : event.epoch - 1;
-  for (const auto& route : routes_) {
-    if (route == nullptr) continue;
-    route->last_valid = false;
-    for (const Entry& entry : route->entries) entry.subscription->served[entry.code_index] = 0;
-    for (const auto& entry : route->books) {
+  for_each_route([&](Route& route) {
+    if (route.source.epoch == 0 || route.source.connection != event.connection) return;
+    if (event.cause != StatusCause::requested) open_gap(route, event);
+    route.last_valid = false;
+    for (const Entry& entry : route.entries) entry.subscription->served[entry.code_index] = 0;
+    for (const auto& entry : route.books) {
       entry->skip_units_to = 0;
       if (entry->book.epoch() <= ended) entry->book.disconnect(ended);
       publish_shared(*entry);
     }
-  }
+  });
+}
+
+/// A renewal begins (the epoch is still the old one's) or is over.
+void Dispatcher::overlap_connection(const StatusEvent& event) noexcept {
+  for_each_route([&](Route& route) {
+    if (route.source.connection != event.connection || route.moving_from != kNoConnection) return;
+    if (event.previous_state != SessionState::live) {
+      route.overlap.reset();
+    } else if (route.overlap == nullptr && route.source.epoch == event.epoch) {
+      route.overlap = std::make_unique<Overlap>();
+      if (route.last_valid) {
+        static_cast<void>(first_copy(
+            *route.overlap, *std::launder(reinterpret_cast<const EventHeader*>(route.last.get()))));
+      }
+    }
+  });
 }
 
 void Dispatcher::disconnect_books() noexcept {
-  for (const auto& route : routes_) {
-    if (route == nullptr) continue;
-    for (const auto& entry : route->books) {
+  for_each_route([&](Route& route) {
+    for (const auto& entry : route.books) {
       entry->book.disconnect(entry->book.epoch());
       publish_shared(*entry);
     }
-  }
+  });
 }
 
-void Dispatcher::mark_all_stale() noexcept {
-  for (const auto& route : routes_) {
-    if (route == nullptr) continue;
-    for (const auto& entry : route->books) {
+void Dispatcher::mark_all_stale(std::uint32_t connection) noexcept {
+  for_each_route([&](Route& route) {
+    if (route.source.connection != connection) return;
+    for (const auto& entry : route.books) {
       entry->book.mark_stale(BookFault::records_lost);
       publish_shared(*entry);
     }
-  }
+  });
 }
 
 void Dispatcher::apply(const LossEvent& event) noexcept {
@@ -189,10 +370,11 @@ void Dispatcher::apply(const LossEvent& event) noexcept {
   if ((event.dropped | event.refused) == 0) return;
   if (!event.market.valid()) {
     if (event.lost_kind == EventKind::orderbook || event.lost_kind == EventKind::status) {
-      mark_all_stale();
+      mark_all_stale(event.connection);
     }
     return;
   }
+  if (!is_market_stream(event.lost_kind)) return;
   Route* route = route_at(stream_slot(event.lost_kind, event.candle_unit), event.market).get();
   if (route == nullptr) return;
   route->last_valid = false;
@@ -206,21 +388,15 @@ void Dispatcher::publish_shared(BookEntry& entry) noexcept {
   for (const auto& shared : entry.shared) shared->publish(entry.book);
 }
 
+bool Dispatcher::flows(const Route& route, const BookEntry* book) noexcept {
+  return std::any_of(route.entries.begin(), route.entries.end(), [&](const Entry& entry) {
+    const bool same = book == nullptr || entry.book->level == book->level;
+    return same && entry.subscription->mode != StreamMode::snapshot_only;
+  });
+}
+
 // --- callbacks
 // ------------------------------------------------------------------------------------
-
-template <class Callback, class... Args>
-void Dispatcher::call(Subscription& subscription, const Args&... args) noexcept {
-  if (!subscription.alive.load(std::memory_order_seq_cst)) return;
-  auto& callback = *std::get_if<Callback>(&subscription.callback);
-  if (!callback) return;
-  try {
-    callback(args...);
-  } catch (...) {
-    // The user's own trouble must not take the feed down; it shows in FeedMetrics.
-    counters_.callback_errors.add();
-  }
-}
 
 bool Dispatcher::wants(const EventHeader& event, const Route& route,
                        const Entry& entry) const noexcept {
@@ -239,23 +415,38 @@ bool Dispatcher::wants(const EventHeader& event, const Route& route,
 }
 
 void Dispatcher::deliver(const EventHeader& event) noexcept {
-  if (event.kind == EventKind::status) {
-    for (auto* each : status_listeners_) {
-      call<StatusCallback>(*each, static_cast<const StatusEvent&>(event));
-    }
-    return;
+  switch (event.kind) {
+    case EventKind::status:
+      for (auto* each : listeners_of(event.kind)) {
+        call<StatusCallback>(*each, static_cast<const StatusEvent&>(event));
+      }
+      return;
+    case EventKind::loss:
+      for (auto* each : listeners_of(event.kind)) {
+        call<LossCallback>(*each, static_cast<const LossEvent&>(event));
+      }
+      return;
+    case EventKind::gap:
+      for (auto* each : listeners_of(event.kind)) {
+        call<GapCallback>(*each, static_cast<const GapEvent&>(event));
+      }
+      return;
+    default:
+      break;
   }
-  if (event.kind == EventKind::loss) {
-    for (auto* each : loss_listeners_) {
-      call<LossCallback>(*each, static_cast<const LossEvent&>(event));
-    }
-    return;
+  if (is_market_stream(event.kind)) {
+    deliver_market(event);
+  } else {
+    deliver_account(event);
   }
-  Route* route = route_at(stream_slot(event), event.market).get();
-  if (route == nullptr) return;
-  for (Entry& entry : route->entries) {
+}
+
+void Dispatcher::deliver_market(const EventHeader& event) noexcept {
+  if (current_route_ == nullptr) return;
+  Route& route = *current_route_;
+  for (Entry& entry : route.entries) {
     if (entry.book != nullptr && !entry.book->touched) continue;
-    if (!wants(event, *route, entry)) continue;
+    if (!wants(event, route, entry)) continue;
     entry.subscription->served[entry.code_index] = 1;
     switch (event.kind) {
       case EventKind::ticker:
@@ -279,208 +470,26 @@ void Dispatcher::deliver(const OrderbookEvent& event, Entry& entry) noexcept {
   call<OrderbookCallback>(*entry.subscription, *shown, entry.book->book);
 }
 
-// --- changes of the subscriptions (cold: allocates)
-// -----------------------------------------------
-
-bool Dispatcher::apply_changes() {
-  bool changed = false;
-  // Bounded by what is there now, so a caller that subscribes without end cannot hold up the data.
-  std::size_t left = changes_.size_approx();
-  while (left > 0) {
-    const std::size_t taken =
-        changes_.try_dequeue_bulk(drained_.begin(), std::min(left, drained_.size()));
-    if (taken == 0) break;
-    left -= taken;
-    for (std::size_t i = 0; i < taken; ++i) {
-      Change change = std::move(drained_[i]);
-      if (change.add) {
-        add(change.subscription);
-      } else {
-        remove(*change.subscription);
-      }
-      changed |= static_cast<std::size_t>(change.subscription->kind) < kStreamCount;
+void Dispatcher::deliver_account(const EventHeader& event) noexcept {
+  for (Subscription* each : listeners_of(event.kind)) {
+    if (!each->covers(event)) continue;
+    switch (event.kind) {
+      case EventKind::my_order:
+        call<MyOrderCallback>(*each, static_cast<const MyOrderEvent&>(event));
+        break;
+      case EventKind::my_asset:
+        call<MyAssetCallback>(*each, static_cast<const MyAssetEvent&>(event));
+        break;
+      case EventKind::announcement:
+        call<AnnouncementCallback>(*each, static_cast<const AnnouncementEvent&>(event));
+        break;
+      case EventKind::indicator:
+        call<IndicatorCallback>(*each, static_cast<const IndicatorEvent&>(event));
+        break;
+      default:
+        call<IndicatorSignalCallback>(*each, static_cast<const IndicatorSignalEvent&>(event));
     }
   }
-  return changed;
-}
-
-void Dispatcher::add(const std::shared_ptr<Subscription>& subscription) {
-  // The queue keeps no order between threads: its removal may have come first.
-  if (!subscription->alive.load(std::memory_order_seq_cst)) return;
-  subscriptions_.add(subscription);
-  if (subscription->kind == EventKind::status) {
-    status_listeners_.push_back(subscription.get());
-  } else if (subscription->kind == EventKind::loss) {
-    loss_listeners_.push_back(subscription.get());
-  } else {
-    for (std::size_t i = 0; i < subscription->markets.size(); ++i) add_route(*subscription, i);
-  }
-}
-
-void Dispatcher::add_route(Subscription& subscription, std::size_t code_index) {
-  const std::size_t slot = stream_slot(subscription.kind, subscription.candle_unit);
-  auto& route = route_at(slot, subscription.markets[code_index]);
-  if (route == nullptr) {
-    route = std::make_unique<Route>();
-    if (subscription.kind != EventKind::orderbook) route->last = event_room();
-  }
-  Entry entry{&subscription, code_index, nullptr};
-  if (subscription.kind == EventKind::orderbook) entry.book = book_entry(*route, subscription);
-  const bool from_memory =
-      subscription.mode != StreamMode::realtime_only && serve_from_memory(*route, entry);
-  if (subscription.mode != StreamMode::realtime_only && !from_memory) {
-    ++generation_;
-    (entry.book != nullptr ? entry.book->refresh : route->refresh) = generation_;
-  }
-  route->entries.push_back(entry);
-}
-
-Dispatcher::BookEntry* Dispatcher::book_entry(Route& route, const Subscription& subscription) {
-  const BookEntry* source = nullptr;  // a live book that holds at least these units
-  std::size_t units_on_wire = 0;
-  BookEntry* entry = nullptr;
-  for (const auto& each : route.books) {
-    if (each->level != subscription.level) continue;
-    if (each->units == subscription.units) entry = each.get();
-    if (each->units >= subscription.units && each->book.live() && flows(route, each.get())) {
-      source = each.get();
-    }
-    units_on_wire = std::max(units_on_wire, each->units);
-  }
-  if (entry == nullptr) {
-    route.books.push_back(std::make_unique<BookEntry>());
-    entry = route.books.back().get();
-    entry->level = subscription.level;
-    entry->units = subscription.units;
-    if (units_on_wire < entry->units) entry->skip_units_to = units_on_wire;
-    if (source != nullptr) {
-      entry->book.apply(*from_book(source->book, MarketId{}), entry->units);
-    }
-  }
-  ++entry->users;
-  if (subscription.shared != nullptr) {
-    entry->shared.push_back(subscription.shared);
-    subscription.shared->publish(entry->book);
-  }
-  return entry;
-}
-
-bool Dispatcher::serve_from_memory(Route& route, Entry& entry) {
-  Subscription& subscription = *entry.subscription;
-  const MarketId market = subscription.markets[entry.code_index];
-  if (!flows(route, entry.book)) return false;
-  if (entry.book != nullptr) {
-    if (!entry.book->book.live()) return false;
-    subscription.served[entry.code_index] = 1;
-    call<OrderbookCallback>(subscription, *from_book(entry.book->book, market), entry.book->book);
-    return true;
-  }
-  if (!route.last_valid) return false;
-  subscription.served[entry.code_index] = 1;
-  std::memcpy(cut_.get(), route.last.get(), kMarketEventBytesMax);
-  auto& event = *std::launder(reinterpret_cast<EventHeader*>(cut_.get()));
-  event.flags = static_cast<std::uint16_t>(event.flags | kFromMemory);
-  if (event.kind == EventKind::ticker) {
-    call<TickerCallback>(subscription, static_cast<const TickerEvent&>(event));
-  } else if (event.kind == EventKind::trade) {
-    call<TradeCallback>(subscription, static_cast<const TradeEvent&>(event));
-  } else {
-    call<CandleCallback>(subscription, static_cast<const CandleEvent&>(event));
-  }
-  return true;
-}
-
-bool Dispatcher::flows(const Route& route, const BookEntry* book) noexcept {
-  return std::any_of(route.entries.begin(), route.entries.end(), [&](const Entry& entry) {
-    const bool same = book == nullptr || entry.book->level == book->level;
-    return same && entry.subscription->mode != StreamMode::snapshot_only;
-  });
-}
-
-void Dispatcher::forget_if_idle(Route& route) noexcept {
-  if (!flows(route, nullptr)) route.last_valid = false;
-  for (const auto& entry : route.books) {
-    if (flows(route, entry.get())) continue;
-    entry->book.mark_stale(BookFault::silent);
-    publish_shared(*entry);
-  }
-}
-
-const OrderbookEvent* Dispatcher::from_book(const Book& book, MarketId market) {
-  using Field = OrderbookEvent::Field;
-  auto* event = ::new (static_cast<void*>(cut_.get())) OrderbookEvent{};
-  const auto units = book.units_unchecked();
-  event->kind = EventKind::orderbook;
-  event->stream_type = StreamType::snapshot;
-  event->flags = kFromMemory;
-  event->market = market;
-  event->epoch = book.epoch();
-  event->received_mono = book.received_mono();
-  event->code = book.code();
-  for (const Field field : {Field::type, Field::code, Field::timestamp, Field::orderbook_units,
-                            Field::stream_type, Field::level}) {
-    event->present |= std::uint64_t{1} << static_cast<unsigned>(field);
-  }
-  event->timestamp = book.timestamp();
-  event->level = book.level();
-  event->unit_count = static_cast<std::uint8_t>(units.size());
-  event->ask_count = static_cast<std::uint8_t>(book.ask_count_unchecked());
-  event->bid_count = static_cast<std::uint8_t>(book.bid_count_unchecked());
-  bool wide = false;
-  for (std::size_t i = 0; i < units.size(); ++i) {
-    event->unit_array()[i] = units[i];
-    wide |= units[i].ask_size.in_wide_form() || units[i].bid_size.in_wide_form();
-  }
-  for (std::size_t i = 0; wide && i < units.size(); ++i) {
-    event->wide_array()[i] = {i < event->ask_count ? book.ask_unchecked(i).size : WideQuantity{},
-                              i < event->bid_count ? book.bid_unchecked(i).size : WideQuantity{}};
-  }
-  if (wide) event->flags = static_cast<std::uint16_t>(event->flags | kWideSizes);
-  event->size_bytes = static_cast<std::uint32_t>(OrderbookEvent::record_bytes(units.size(), wide));
-  return event;
-}
-
-void Dispatcher::remove(const Subscription& subscription) {
-  const auto is_it = [&](const Subscription* each) { return each == &subscription; };
-  std::erase_if(status_listeners_, is_it);
-  std::erase_if(loss_listeners_, is_it);
-  const bool routed = static_cast<std::size_t>(subscription.kind) < kStreamCount;
-  for (std::size_t i = 0; routed && i < subscription.markets.size(); ++i) {
-    auto& route =
-        route_at(stream_slot(subscription.kind, subscription.candle_unit), subscription.markets[i]);
-    if (route == nullptr) continue;
-    for (const Entry& entry : route->entries) {
-      if (!is_it(entry.subscription) || entry.book == nullptr) continue;
-      --entry.book->users;
-      if (subscription.shared == nullptr) continue;
-      // Readers may keep the memory; what is in it is current no longer.
-      Book last = entry.book->book;
-      last.disconnect(last.epoch());
-      subscription.shared->publish(last);
-      std::erase(entry.book->shared, subscription.shared);
-    }
-    std::erase_if(route->entries, [&](const Entry& entry) { return is_it(entry.subscription); });
-    std::erase_if(route->books, [](const auto& entry) { return entry->users == 0; });
-    // What nobody asks for any more stops arriving, so nothing of it may be remembered.
-    if (route->entries.empty()) {
-      route.reset();
-    } else {
-      forget_if_idle(*route);
-    }
-  }
-  subscriptions_.remove(&subscription);
-}
-
-WantedSet Dispatcher::wanted() noexcept {
-  WantedSet set = subscriptions_.wanted();
-  for (WantedStream& stream : set) {
-    const Route& route = *route_at(stream_slot(stream.kind, stream.candle_unit), stream.market);
-    stream.refresh = route.refresh;
-    for (const auto& entry : route.books) {
-      if (entry->level == stream.level) stream.refresh = std::max(stream.refresh, entry->refresh);
-    }
-  }
-  return set;
 }
 
 }  // namespace upfeed::detail

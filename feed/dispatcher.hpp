@@ -3,28 +3,38 @@
 // The consumer's end of the pipeline: takes events from the rings, keeps books and last values,
 // invokes callbacks. Sole owner of routes and books, so neither needs a lock.
 //
-//   any thread --Change--> queue --> begin_poll: subscriptions, routes, wanted set --> mailbox -->
-//   I/O rings --> next(): apply to book --> (templated handler) --> finish(): callbacks, release
+//   any thread --Change--> queue --> begin_poll: subscriptions, routes, wanted sets --> mailboxes
+//   I/O rings --> next(): admit, apply to book --> (templated handler) --> finish(): callbacks,
+//                                                                                    release
 //
 //   routes_[stream slot][market] -> Route { entries: who is called; books: one per (level, units) }
 //
 // What a client is handed of a stream it shares with others:
 //   snapshot_only  the first event of each code, from memory if the stream is live
 //   realtime_only  no snapshots, but for an order book whose snapshot shows something new (a
-//   request
-//                  that replaced another one may swallow a change)
+//   request that replaced another one may swallow a change)
 //   both           the first event, from memory if the stream is live; then all that is new
+//
+// One source at a time: a stream's events come from one (connection, epoch), and a younger one
+// takes over with its first event. Only while two connections overlap on purpose (a planned
+// renewal, a stream that moves to another connection) are trades taken from both, each id once.
 //
 // unsubscribe's promise: the unsubscriber clears `alive`, then reads pass_; the dispatcher makes
 // pass_ odd, then reads `alive` before each call. All four sequentially consistent, so either the
 // call is not made or the unsubscriber sees the odd pass and waits for its end.
+//
+// dispatcher.cpp has the way of an event, routing.cpp what changes when somebody subscribes.
 
+#include <array>
 #include <atomic>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <thread>
 #include <vector>
 
 #include "concurrentqueue/concurrentqueue.h"
+#include "connection_plan.hpp"
 #include "counters.hpp"
 #include "stream_slot.hpp"
 #include "subscriptions.hpp"
@@ -52,14 +62,18 @@ class WantedMailbox {
   std::atomic<WantedSet*> box_{nullptr};
 };
 
+/// A subscription that comes or goes, or another sharding.
 struct Change {
-  std::shared_ptr<Subscription> subscription;
+  std::shared_ptr<Subscription> subscription{};
   bool add = true;
+  std::optional<Sharding> sharding{};
 };
 
 class Dispatcher {
  public:
-  Dispatcher(const MarketTable& markets, std::vector<SpscRing*> rings);
+  /// mailboxes  one per connection of the plan; they outlive the dispatcher's last poll.
+  Dispatcher(const MarketTable& markets, std::vector<SpscRing*> rings, const ConnectionPlan& plan,
+             std::span<WantedMailbox> mailboxes, bool stage_stamps);
 
   // Any thread.
   void submit(Change change) { changes_.enqueue(std::move(change)); }
@@ -69,13 +83,17 @@ class Dispatcher {
   /// callback.
   void wait_for_callbacks() const noexcept;
   [[nodiscard]] const DispatchCounters& counters() const noexcept { return counters_; }
+  [[nodiscard]] const StageHistograms* stages() const noexcept { return stages_.get(); }
   [[nodiscard]] bool capture_ended() const noexcept {
     return capture_ended_.load(std::memory_order_acquire);
   }
+  /// What each connection was told to carry last.
+  [[nodiscard]] std::vector<PlannedStream> plan() const;
 
   // The polling thread, one at a time.
-  /// Applies waiting changes. True: the wanted set changed and lies in `mailbox`.
-  bool begin_poll(WantedMailbox& mailbox) noexcept;
+  /// Applies waiting changes. Returns a bit for each connection whose wanted set has changed and
+  /// lies in its mailbox.
+  std::uint32_t begin_poll() noexcept;
   [[nodiscard]] Dispatched next() noexcept;
   void finish() noexcept;
   void end_poll() noexcept;
@@ -84,8 +102,33 @@ class Dispatcher {
   void disconnect_books() noexcept;
   /// A sleeper's second look.
   [[nodiscard]] bool has_work() noexcept;
+  /// Streams are moving to another connection: begin_poll() wants to be called now and then.
+  [[nodiscard]] bool moving() const noexcept { return !moving_.empty(); }
 
  private:
+  static constexpr std::uint32_t kNoConnection = UINT32_MAX;
+
+  struct Source {
+    std::uint32_t connection = kNoConnection;
+    std::uint32_t epoch = 0;
+    friend bool operator==(const Source&, const Source&) = default;
+  };
+  /// The trades of a stream while two sources carry it, so that each is delivered once.
+  struct Overlap {
+    static constexpr std::size_t kTrades = 256;
+    std::array<std::uint64_t, kTrades> ids{};
+    std::array<Source, kTrades> sources{};
+    std::size_t count = 0;
+    MonoTime taken_over;  // first event of the younger source; 0: none yet
+  };
+  struct Gap {
+    bool pending = false;
+    StatusCause cause = StatusCause::none;
+    std::uint32_t epoch_before = 0;
+    MonoTime started;
+    MonoTime lost;
+    std::uint64_t last_id = 0;
+  };
   struct BookEntry {
     Decimal level;
     std::size_t units = kBookDepthMax;
@@ -110,39 +153,76 @@ class Dispatcher {
     std::unique_ptr<std::byte[]> last;  // newest event of a ticker, trade or candle
     bool last_valid = false;
     bool repeated = false;  // the event being dispatched is a snapshot of what is known
+    bool pinned = false;    // to its connection, by the subscription that came first
+    bool moved = false;     // carried by another connection than at first
     std::uint32_t refresh = 0;
+    std::uint32_t connection = 0;  // that carries it by plan
+    std::uint32_t moving_from = kNoConnection;
+    Source source;  // of the newest event; epoch 0: none yet
+    Gap gap;
+    std::unique_ptr<Overlap> overlap;
+  };
+  struct RouteKey {
+    std::size_t slot;
+    MarketId market;
   };
 
   static constexpr std::size_t kRingBatch = 64;
+  /// How long both connections carry a stream that moves, once the new one has sent its first.
+  static constexpr std::int64_t kOverlapNs = 1'000'000'000;
 
   [[nodiscard]] std::unique_ptr<Route>& route_at(std::size_t slot, MarketId market) noexcept {
     return routes_[slot * market_capacity_ + market.value];
   }
-  bool apply_changes();
-  void add(const std::shared_ptr<Subscription>& subscription);
-  void add_route(Subscription& subscription, std::size_t code_index);
-  void remove(const Subscription& subscription);
-  BookEntry* book_entry(Route& route, const Subscription& subscription);
-  bool serve_from_memory(Route& route, Entry& entry);
-  /// Somebody follows the stream (of that book, where it is one), so what is remembered is current.
-  [[nodiscard]] static bool flows(const Route& route, const BookEntry* book) noexcept;
-  void forget_if_idle(Route& route) noexcept;
-  void mark_all_stale() noexcept;
-  const OrderbookEvent* from_book(const Book& book, MarketId market);
-  [[nodiscard]] WantedSet wanted() noexcept;
+  template <class Visit>
+  void for_each_route(Visit&& visit);
+  [[nodiscard]] EventHeader* take_record() noexcept;
+  void release_record() noexcept;
 
-  const Book* apply(OrderbookEvent& event) noexcept;
-  void remember(const EventHeader& event) noexcept;
+  // The way of an event.
+  [[nodiscard]] bool admit(Route& route, const EventHeader& event) noexcept;
+  [[nodiscard]] bool admit_other(Route& route, const EventHeader& event) noexcept;
+  [[nodiscard]] static bool first_copy(Overlap& overlap, const EventHeader& event) noexcept;
+  [[nodiscard]] static bool is_behind(const Route& route, const EventHeader& event) noexcept;
+  void fill_gap_event(const Route& route, const EventHeader& event) noexcept;
+  const Book* apply(Route& route, OrderbookEvent& event) noexcept;
+  void remember(Route& route, const EventHeader& event) noexcept;
   void apply(const StatusEvent& event) noexcept;
   void apply(const LossEvent& event) noexcept;
+  void open_gap(Route& route, const StatusEvent& event) noexcept;
+  void overlap_connection(const StatusEvent& event) noexcept;
+  void mark_all_stale(std::uint32_t connection) noexcept;
   void publish_shared(BookEntry& entry) noexcept;
 
   void deliver(const EventHeader& event) noexcept;
+  void deliver_market(const EventHeader& event) noexcept;
+  void deliver_account(const EventHeader& event) noexcept;
   void deliver(const OrderbookEvent& event, Entry& entry) noexcept;
   [[nodiscard]] bool wants(const EventHeader& event, const Route& route,
                            const Entry& entry) const noexcept;
   template <class Callback, class... Args>
   void call(Subscription& subscription, const Args&... args) noexcept;
+
+  // Changes; these allocate.
+  bool apply_changes();
+  void add(const std::shared_ptr<Subscription>& subscription);
+  void add_route(Subscription& subscription, std::size_t code_index);
+  void remove(const Subscription& subscription);
+  void remove_route(const Subscription& subscription, std::size_t code_index);
+  BookEntry* book_entry(Route& route, const Subscription& subscription);
+  bool serve_from_memory(Route& route, Entry& entry);
+  /// Somebody follows the stream (of that book, where it is one), so what is remembered is current.
+  [[nodiscard]] static bool flows(const Route& route, const BookEntry* book) noexcept;
+  void forget_if_idle(Route& route) noexcept;
+  const OrderbookEvent* from_book(const Book& book, MarketId market);
+  void reshard(const Sharding& sharding);
+  void move_route(RouteKey key, std::uint32_t to);
+  bool end_moves();
+  void end_move(Route& route) noexcept;
+  [[nodiscard]] std::vector<Subscription*>& listeners_of(EventKind kind) noexcept {
+    return listeners_[static_cast<std::size_t>(kind)];
+  }
+  [[nodiscard]] std::uint32_t put_wanted_sets();
 
   moodycamel::ConcurrentQueue<Change> changes_;
   std::vector<Change> drained_;
@@ -150,19 +230,43 @@ class Dispatcher {
   std::size_t market_capacity_;
   std::vector<std::unique_ptr<Route>> routes_;
   Subscriptions subscriptions_;
-  std::vector<Subscription*> status_listeners_;
-  std::vector<Subscription*> loss_listeners_;
+  /// By EventKind, of those without a market of their own: account, info, status, loss, gap.
+  std::array<std::vector<Subscription*>, kEventKindCount> listeners_;
   std::uint32_t generation_ = 0;
+
+  ConnectionPlan plan_;
+  std::span<WantedMailbox> mailboxes_;
+  std::vector<RouteKey> moving_;
+  mutable std::mutex told_mutex_;  // cold: plan() against put_wanted_sets()
+  std::vector<WantedSet> told_;    // by connection
 
   std::size_t ring_index_ = 0;
   std::size_t ring_taken_ = 0;
   EventHeader* current_ = nullptr;
+  Route* current_route_ = nullptr;
+  bool gap_told_ = false;  // the record under work has been admitted and its gap delivered
+  GapEvent gap_event_;
   std::unique_ptr<std::byte[]> cut_;  // an order book cut to fewer units
 
+  std::unique_ptr<StageHistograms> stages_;  // null without stage stamps
+  MonoTime dispatched_at_;
   std::atomic<std::uint64_t> pass_{0};  // odd while polling
   std::atomic<std::thread::id> thread_{};
   std::atomic<bool> capture_ended_{false};
   DispatchCounters counters_;
 };
+
+template <class Callback, class... Args>
+void Dispatcher::call(Subscription& subscription, const Args&... args) noexcept {
+  if (!subscription.alive.load(std::memory_order_seq_cst)) return;
+  auto& callback = *std::get_if<Callback>(&subscription.callback);
+  if (!callback) return;
+  try {
+    callback(args...);
+  } catch (...) {
+    // The user's own trouble must not take the feed down; it shows in FeedMetrics.
+    counters_.callback_errors.add();
+  }
+}
 
 }  // namespace upfeed::detail

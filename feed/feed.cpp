@@ -122,6 +122,16 @@ std::size_t Feed::poll(std::size_t limit) {
   return held->running() ? 0 : poll_without_handler(*held, nullptr, limit);
 }
 
+Status Feed::reshard(const Sharding& sharding) {
+  return core_->reshard(sharding);
+}
+std::vector<PlannedStream> Feed::plan() const {
+  return core_->dispatcher().plan();
+}
+Health Feed::health() const {
+  return assess(core_->metrics());
+}
+
 FeedMetrics Feed::metrics() const {
   return core_->metrics();
 }

@@ -1,5 +1,6 @@
 #include "feed_core.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <exception>
 #include <system_error>
@@ -11,7 +12,21 @@ namespace {
 // How long stop() waits for a dispatcher that does not empty the ring.
 constexpr std::int64_t kDrainNs = 500'000'000;
 
+// How often a sleeping dispatcher looks up: as a sign of life, and while streams move.
+constexpr int kHeartbeatMs = 1'000;
+constexpr int kMovingWaitMs = 100;
+
 struct NoHandler {};
+
+std::vector<std::unique_ptr<IoLane>> make_lanes(const FeedConfig& config, MarketTable& markets,
+                                                bool live) {
+  std::vector<std::unique_ptr<IoLane>> lanes;
+  const std::uint32_t count = live ? config.io_threads : 1;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    lanes.push_back(std::make_unique<IoLane>(config, markets, live));
+  }
+  return lanes;
+}
 
 /// Empty when the pin succeeded.
 std::string pin_problem(const char* thread, int cpu, int failed_errno) {
@@ -22,39 +37,78 @@ std::string pin_problem(const char* thread, int cpu, int failed_errno) {
 
 }  // namespace
 
+IoLane::IoLane(const FeedConfig& config, MarketTable& markets, bool live)
+    : ring(config.ring_bytes, kEventBytesMax),
+      stages(config.stage_stamps ? std::make_unique<StageHistograms>() : nullptr),
+      outlet(ring, counters, config.pending_markets_max),
+      intake(markets, live ? UnknownMarkets::refuse : UnknownMarkets::intern,
+             config.message_bytes_max, outlet, counters, stages.get()) {}
+
 FeedCore::FeedCore(const FeedConfig& config, std::unique_ptr<CaptureReader> capture)
     : config_(config),
+      plan_(config),
       markets_(config.market_capacity),
-      ring_(config.ring_bytes, kEventBytesMax),
-      outlet_(ring_, counters_, config.pending_markets_max),
-      intake_(markets_, capture != nullptr ? UnknownMarkets::intern : UnknownMarkets::refuse,
-              config.message_bytes_max, outlet_, counters_),
-      dispatcher_(markets_, {&ring_}) {
+      mailboxes_(plan_.count()),
+      connections_(plan_.count()),
+      budget_({.per_second = config.dials_per_second, .per_minute = config.dials_per_minute}),
+      lanes_(make_lanes(config_, markets_, capture == nullptr)),
+      dispatcher_(markets_, rings(), plan_, mailboxes_, config.stage_stamps) {
   if (capture != nullptr) {
-    io_ = std::make_unique<ReplayIo>(std::move(*capture), intake_, outlet_);
+    IoLane& lane = *lanes_.front();
+    lane.io = std::make_unique<ReplayIo>(std::move(*capture), lane.intake, lane.outlet,
+                                         connections_.front());
   } else {
-    io_ = std::make_unique<LiveIo>(config_, intake_, outlet_, counters_, mailbox_);
+    make_live_lanes();
   }
 }
 
 FeedCore::~FeedCore() = default;
 
+std::vector<SpscRing*> FeedCore::rings() noexcept {
+  std::vector<SpscRing*> rings;
+  for (const auto& lane : lanes_) rings.push_back(&lane->ring);
+  return rings;
+}
+
+void FeedCore::make_live_lanes() {
+  for (std::size_t i = 0; i < lanes_.size(); ++i) {
+    std::vector<ConnectionPlace> places;
+    for (std::size_t c = i; c < plan_.count(); c += lanes_.size()) {
+      const auto number = static_cast<std::uint32_t>(c);
+      places.push_back({{number, plan_.kind_of(number), connections_[c]}, &mailboxes_[c]});
+    }
+    IoLane& lane = *lanes_[i];
+    lane.io =
+        std::make_unique<LiveIo>(config_, std::move(places), budget_, lane.intake, lane.outlet);
+  }
+}
+
 // --- the two halves
 // -------------------------------------------------------------------------------
 
 std::size_t FeedCore::step_io() {
-  const std::size_t work = io_->step();
-  const std::uint64_t published = outlet_.published();
-  if (published != published_seen_) {
-    published_seen_ = published;
-    counters_.ring_bytes_high.raise_to(ring_.used_bytes());
+  std::size_t work = 0;
+  for (const auto& lane : lanes_) work += step_lane(*lane);
+  return work;
+}
+
+std::size_t FeedCore::step_lane(IoLane& lane) {
+  const std::size_t work = lane.io->step();
+  lane.counters.pending_records.set(lane.outlet.pending_count());
+  const std::uint64_t published = lane.outlet.published();
+  if (published != lane.published_seen) {
+    lane.published_seen = published;
+    lane.counters.ring_bytes_high.raise_to(lane.ring.used_bytes());
     dispatcher_parker_.wake();
   }
   return work;
 }
 
 void FeedCore::begin_poll() noexcept {
-  if (dispatcher_.begin_poll(mailbox_)) io_parker_.wake();
+  std::uint32_t changed = dispatcher_.begin_poll();
+  for (std::size_t connection = 0; changed != 0; changed >>= 1, ++connection) {
+    if ((changed & 1U) != 0) lanes_[connection % lanes_.size()]->parker.wake();
+  }
 }
 
 void FeedCore::submit(Change change) {
@@ -62,51 +116,69 @@ void FeedCore::submit(Change change) {
   dispatcher_parker_.wake();
 }
 
+Status FeedCore::reshard(const Sharding& sharding) {
+  if (stopped()) return Error{Errc::stopped, "reshard: the feed has been stopped"};
+  if (sharding.connections < 1 || sharding.connections > plan_.public_max()) {
+    return Error{Errc::bad_config, "sharding.connections is " +
+                                       std::to_string(sharding.connections) + ": must be 1 to " +
+                                       std::to_string(plan_.public_max()) +
+                                       "; see FeedConfig::shards_max"};
+  }
+  submit({.sharding = sharding});
+  return Done{};
+}
+
 // --- threads
 // --------------------------------------------------------------------------------------
 
-void FeedCore::run_io() {
-  const int failed = set_up_thread("upfeed-io", config_.io_cpu);
-  io_ready_.store(failed, std::memory_order_release);
-  io_ready_.notify_all();
+void FeedCore::run_io(IoLane& lane, std::size_t index) {
+  const int cpu = config_.io_cpu < 0 ? -1 : config_.io_cpu + static_cast<int>(index);
+  const int failed = set_up_thread("upfeed-io", cpu);
+  lane.ready.store(failed, std::memory_order_release);
+  lane.ready.notify_all();
   if (failed != 0) return;
   try {
-    produce();
+    produce(lane);
   } catch (const std::exception& error) {
     // Out of memory, or the user's log hook threw: the feed ends loudly rather than the process.
-    report_failure(error.what());
+    report_failure(lane, error.what());
   }
-  io_->finish();
+  lane.io->finish();
   const MonoTime give_up = mono_now() + kDrainNs;
   do {
-    outlet_.flush();
+    lane.outlet.flush();
     dispatcher_parker_.wake();
-    if (outlet_.pending()) std::this_thread::sleep_for(std::chrono::microseconds(200));
-  } while (outlet_.pending() && mono_now() < give_up);
-  outlet_.abandon();
+    if (lane.outlet.pending()) std::this_thread::sleep_for(std::chrono::microseconds(200));
+  } while (lane.outlet.pending() && mono_now() < give_up);
+  lane.outlet.abandon();
 }
 
-void FeedCore::produce() {
+void FeedCore::produce(IoLane& lane) {
   while (!stop_io_.load(std::memory_order_acquire)) {
-    if (step_io() != 0 || config_.io_wait == WaitPolicy::spin) continue;
+    lane.counters.heartbeat_ns.set(static_cast<std::uint64_t>(mono_now().ns));
+    if (step_lane(lane) != 0 || config_.io_wait == WaitPolicy::spin) continue;
     if (config_.io_wait == WaitPolicy::yield) {
       std::this_thread::yield();
     } else {
-      io_->wait(io_parker_, stop_io_);
+      lane.io->wait(lane.parker, stop_io_);
     }
   }
 }
 
-void FeedCore::report_failure(std::string_view reason) noexcept {
+void FeedCore::report_failure(IoLane& lane, std::string_view reason) noexcept {
   StatusEvent event;
   event.size_bytes = sizeof event;
-  event.epoch = io_->epoch();
   event.received_mono = mono_now();
   event.previous_state = SessionState::live;
   event.state = SessionState::failed;
   event.cause = StatusCause::io_error;
   event.text.assign(reason.substr(0, event.text.capacity()));
-  outlet_.status(event);
+  for (const Connection::Place& place : lane.io->places()) {
+    event.connection = place.number;
+    event.epoch = static_cast<std::uint32_t>(place.counters.epoch.get());
+    place.counters.state.store(SessionState::failed, std::memory_order_relaxed);
+    lane.outlet.status(event);
+  }
 }
 
 void FeedCore::run_dispatcher() {
@@ -128,7 +200,7 @@ void FeedCore::run_dispatcher() {
     if (dispatcher_.has_work() || stop_dispatcher_.load(std::memory_order_acquire)) {
       dispatcher_parker_.cancel();
     } else {
-      dispatcher_parker_.wait(-1, 0, -1);
+      dispatcher_parker_.wait(dispatcher_.moving() ? kMovingWaitMs : kHeartbeatMs);
     }
   }
 }
@@ -139,19 +211,10 @@ Status FeedCore::start(PollFunction poll, void* handler) {
   if (running()) return Error{Errc::already_running, "start: the feed is running already"};
   poll_ = poll;
   handler_ = handler;
-  io_ready_.store(kNotReady);
-  dispatcher_ready_.store(kNotReady);
   running_.store(true, std::memory_order_release);
   std::string problem;
   try {
-    dispatcher_thread_ = std::thread([this] { run_dispatcher(); });
-    dispatcher_ready_.wait(kNotReady);
-    problem = pin_problem("dispatcher", config_.dispatcher_cpu, dispatcher_ready_.load());
-    if (problem.empty()) {
-      io_thread_ = std::thread([this] { run_io(); });
-      io_ready_.wait(kNotReady);
-      problem = pin_problem("I/O", config_.io_cpu, io_ready_.load());
-    }
+    problem = start_threads();
   } catch (const std::system_error& error) {
     problem = std::string("cannot start a thread: ") + error.what();
   }
@@ -162,10 +225,28 @@ Status FeedCore::start(PollFunction poll, void* handler) {
   return Error{Errc::system, "start: " + problem};
 }
 
+/// Returns what went wrong; empty when all threads run and are pinned.
+std::string FeedCore::start_threads() {
+  dispatcher_ready_.store(kNotReady);
+  dispatcher_thread_ = std::thread([this] { run_dispatcher(); });
+  dispatcher_ready_.wait(kNotReady);
+  std::string problem = pin_problem("dispatcher", config_.dispatcher_cpu, dispatcher_ready_.load());
+  for (std::size_t i = 0; i < lanes_.size() && problem.empty(); ++i) {
+    IoLane& lane = *lanes_[i];
+    lane.ready.store(kNotReady);
+    lane.thread = std::thread([this, &lane, i] { run_io(lane, i); });
+    lane.ready.wait(kNotReady);
+    problem = pin_problem("I/O", config_.io_cpu + static_cast<int>(i), lane.ready.load());
+  }
+  return problem;
+}
+
 void FeedCore::join() {
   stop_io_.store(true, std::memory_order_release);
-  io_parker_.wake();
-  if (io_thread_.joinable()) io_thread_.join();
+  for (const auto& lane : lanes_) lane->parker.wake();
+  for (const auto& lane : lanes_) {
+    if (lane->thread.joinable()) lane->thread.join();
+  }
   stop_dispatcher_.store(true, std::memory_order_release);
   dispatcher_parker_.wake();
   if (dispatcher_thread_.joinable()) dispatcher_thread_.join();
@@ -181,7 +262,7 @@ Status FeedCore::stop() {
   const std::lock_guard lock(control_mutex_);
   if (stopped_.exchange(true, std::memory_order_acq_rel)) return Done{};
   if (!running()) {
-    io_->finish();
+    for (const auto& lane : lanes_) lane->io->finish();
     drain();
   } else {
     join();
@@ -194,7 +275,8 @@ void FeedCore::drain() {
   NoHandler none;
   std::size_t moved = 0;
   do {
-    moved = outlet_.flush();
+    moved = 0;
+    for (const auto& lane : lanes_) moved += lane->outlet.flush();
     moved += poll_with(*this, none, Feed::kPollLimit);
   } while (moved != 0);
 }
@@ -204,34 +286,114 @@ void FeedCore::drain() {
 
 FeedMetrics FeedCore::metrics() const {
   FeedMetrics metrics;
+  const MonoTime now = mono_now();
+  add_stream_metrics(metrics, now);
+  add_thread_metrics(metrics, now);
+  for (std::uint32_t i = 0; i < plan_.count(); ++i) {
+    ConnectionMetrics connection = connection_metrics(i, now);
+    metrics.receive_calls += connection.receive_calls;
+    metrics.requests_sent += connection.requests_sent;
+    metrics.dials += connection.dials;
+    metrics.reconnects += connection.reconnects;
+    metrics.connections.push_back(std::move(connection));
+  }
+  metrics.state = metrics.connections.front().state;
+  metrics.epoch = metrics.connections.front().epoch;
+  return metrics;
+}
+
+void FeedCore::add_stream_metrics(FeedMetrics& metrics, MonoTime now) const {
   const DispatchCounters& dispatched = dispatcher_.counters();
+  metrics.quiet_ns.fill(-1);
+  metrics.lag_ns.fill(Gauge::kUnknown);
   for (std::size_t i = 0; i < kCountedStreams; ++i) {
     StreamCounts& counts = i < kStreamCount ? metrics.streams[i] : metrics.unknown;
     // Ends before beginnings: a frame on its way between two reads shows as queued, never as less
     // than nothing.
-    if (i < kStreamCount) counts.delivered = dispatched.delivered[i].get();
-    counts.conflated = counters_.streams[i].conflated.get();
-    counts.dropped = counters_.streams[i].dropped.get();
-    counts.refused = counters_.streams[i].refused.get();
-    counts.received = counters_.streams[i].received.get();
+    if (i < kStreamCount) {
+      counts.delivered = dispatched.delivered[i].get();
+      counts.superseded = dispatched.superseded[i].get();
+    }
+    for (const auto& lane : lanes_) {
+      const IntakeCounters::Stream& stream = lane->counters.streams[i];
+      counts.conflated += stream.conflated.get();
+      counts.dropped += stream.dropped.get();
+      counts.refused += stream.refused.get();
+      counts.received += stream.received.get();
+      if (i >= kStreamCount) continue;
+      const std::int64_t last = lane->counters.last_received_ns[i].get();
+      if (last == Gauge::kUnknown) continue;
+      const std::int64_t quiet = now.ns - last;
+      if (metrics.quiet_ns[i] >= 0 && metrics.quiet_ns[i] < quiet) continue;
+      metrics.quiet_ns[i] = std::max<std::int64_t>(quiet, 0);
+      metrics.lag_ns[i] = lane->counters.lag_ns[i].get();
+    }
     const std::uint64_t done =
-        counts.delivered + counts.conflated + counts.dropped + counts.refused;
+        counts.delivered + counts.conflated + counts.dropped + counts.refused + counts.superseded;
     counts.queued = counts.received > done ? counts.received - done : 0;
   }
-  for (std::size_t i = 0; i < kDecodeErrcCount; ++i) {
-    metrics.refused_by_cause[i] = counters_.refused_by_cause[i].get();
+}
+
+void FeedCore::add_thread_metrics(FeedMetrics& metrics, MonoTime now) const {
+  const DispatchCounters& dispatched = dispatcher_.counters();
+  std::uint64_t oldest = dispatched.heartbeat_ns.get();
+  for (const auto& lane : lanes_) {
+    const IntakeCounters& counters = lane->counters;
+    for (std::size_t i = 0; i < kDecodeErrcCount; ++i) {
+      metrics.refused_by_cause[i] += counters.refused_by_cause[i].get();
+    }
+    metrics.frames += counters.frames.get();
+    metrics.bytes += counters.bytes.get();
+    metrics.ring_bytes_high = std::max(metrics.ring_bytes_high, counters.ring_bytes_high.get());
+    metrics.pending_records += counters.pending_records.get();
+    oldest = std::min(oldest, counters.heartbeat_ns.get());
   }
-  metrics.frames = counters_.frames.get();
-  metrics.bytes = counters_.bytes.get();
-  metrics.receive_calls = counters_.receive_calls.get();
-  metrics.requests_sent = counters_.requests_sent.get();
-  metrics.dials = counters_.dials.get();
-  metrics.reconnects = counters_.reconnects.get();
+  metrics.ring_bytes = config_.ring_bytes;
   metrics.callback_errors = dispatched.callback_errors.get();
   metrics.book_faults = dispatched.book_faults.get();
-  metrics.ring_bytes_high = counters_.ring_bytes_high.get();
-  metrics.state = io_->state();
-  metrics.epoch = io_->epoch();
+  metrics.gaps = dispatched.gaps.get();
+  metrics.queueing_ns = std::max<std::int64_t>(dispatched.queueing_ns.get(), 0);
+  if (running() && oldest != 0) {
+    metrics.heartbeat_ns = std::max<std::int64_t>(now.ns - static_cast<std::int64_t>(oldest), 0);
+  }
+  if (dispatcher_.stages() == nullptr) return;
+  for (std::size_t i = 0; i < kStageCount; ++i) {
+    Histogram stage = (*dispatcher_.stages())[i].copy();
+    for (const auto& lane : lanes_) stage.merge((*lane->stages)[i].copy());
+    metrics.stages.push_back(stage);
+  }
+}
+
+ConnectionMetrics FeedCore::connection_metrics(std::uint32_t connection, MonoTime now) const {
+  constexpr std::int64_t kDayS = 86'400;
+  const ConnectionCounters& from = connections_[connection];
+  ConnectionMetrics metrics;
+  metrics.connection = connection;
+  metrics.kind = plan_.kind_of(connection);
+  metrics.state = from.state.load(std::memory_order_relaxed);
+  metrics.subscribed = from.subscribed.load(std::memory_order_relaxed);
+  metrics.epoch = static_cast<std::uint32_t>(from.epoch.get());
+  metrics.streams_wanted = from.streams_wanted.get();
+  metrics.streams_awaited = from.streams_awaited.get();
+  metrics.frames = from.frames.get();
+  metrics.bytes = from.bytes.get();
+  metrics.receive_calls = from.receive_calls.get();
+  metrics.requests_sent = from.requests_sent.get();
+  metrics.limiter_waits = from.limiter_waits.get();
+  metrics.pings_sent = from.pings_sent.get();
+  metrics.dials = from.dials.get();
+  metrics.connects = from.connects.get();
+  metrics.reconnects = from.reconnects.get();
+  metrics.renewals = from.renewals.get();
+  for (std::size_t i = 0; i < kStatusCauseCount; ++i) {
+    metrics.ends_by_cause[i] = from.ends_by_cause[i].get();
+  }
+  const std::int64_t last = from.last_frame_ns.get();
+  if (last != Gauge::kUnknown) metrics.quiet_ns = std::max<std::int64_t>(now.ns - last, 0);
+  const std::int64_t expires = from.certificate_expires_unix_s.get();
+  if (expires != Gauge::kUnknown) {
+    metrics.certificate_days_left = (expires - wall_now_ns() / 1'000'000'000) / kDayS;
+  }
   return metrics;
 }
 

@@ -2,12 +2,17 @@
 
 // Everything one Feed is made of, wired up: shared by the Feed and its Clients, so that a Client
 // may outlive the Feed.
+//
+//   lane 0   connections 0, 2, ...  -> intake -> outlet -> ring --.
+//   lane 1   connections 1, 3, ...  -> intake -> outlet -> ring --'--> dispatcher
 
 #include <atomic>
 #include <memory>
 #include <mutex>
 #include <thread>
+#include <vector>
 
+#include "connection_plan.hpp"
 #include "counters.hpp"
 #include "dispatcher.hpp"
 #include "intake.hpp"
@@ -18,9 +23,26 @@
 
 namespace upfeed::detail {
 
+/// One I/O thread and all it works on.
+struct IoLane {
+  /// live  false: a capture, whose markets are not known beforehand.
+  IoLane(const FeedConfig& config, MarketTable& markets, bool live);
+
+  SpscRing ring;
+  IntakeCounters counters;
+  std::unique_ptr<StageHistograms> stages;  // null without stage stamps
+  Outlet outlet;
+  Intake intake;
+  std::unique_ptr<IoSide> io;
+  Parker parker;
+  std::thread thread;
+  std::atomic<int> ready{0};         // kNotReady, then 0 or the errno of a pin that failed
+  std::uint64_t published_seen = 0;  // what the dispatcher has been woken for
+};
+
 class FeedCore {
  public:
-  /// live  from the exchange; else from `capture`.
+  /// capture  not null: the frames come from it instead of from the exchange.
   FeedCore(const FeedConfig& config, std::unique_ptr<CaptureReader> capture);
   ~FeedCore();
   FeedCore(const FeedCore&) = delete;
@@ -41,9 +63,12 @@ class FeedCore {
 
   /// Hands a subscription to the dispatcher, or takes it back.
   void submit(Change change);
+  Status reshard(const Sharding& sharding);
   [[nodiscard]] Dispatcher& dispatcher() noexcept { return dispatcher_; }
   [[nodiscard]] MarketTable& markets() noexcept { return markets_; }
   [[nodiscard]] const MarketTable& markets() const noexcept { return markets_; }
+  [[nodiscard]] bool has_keys() const noexcept { return false; }
+  [[nodiscard]] std::uint32_t public_connections() const noexcept { return plan_.public_max(); }
   [[nodiscard]] FeedMetrics metrics() const;
   [[nodiscard]] SubscriptionId next_id() noexcept {
     return {next_id_.fetch_add(1, std::memory_order_relaxed)};
@@ -52,35 +77,37 @@ class FeedCore {
   [[nodiscard]] std::mutex& client_mutex() noexcept { return client_mutex_; }
 
  private:
-  void run_io();
-  void produce();
-  void report_failure(std::string_view reason) noexcept;
+  static constexpr int kNotReady = -1;
+
+  std::size_t step_lane(IoLane& lane);
+  void run_io(IoLane& lane, std::size_t index);
+  void produce(IoLane& lane);
+  static void report_failure(IoLane& lane, std::string_view reason) noexcept;
   void run_dispatcher();
+  [[nodiscard]] std::string start_threads();
   void join();
   void drain();
+  [[nodiscard]] std::vector<SpscRing*> rings() noexcept;
+  void make_live_lanes();
+  [[nodiscard]] ConnectionMetrics connection_metrics(std::uint32_t connection, MonoTime now) const;
+  void add_stream_metrics(FeedMetrics& metrics, MonoTime now) const;
+  void add_thread_metrics(FeedMetrics& metrics, MonoTime now) const;
 
   const FeedConfig config_;
+  const ConnectionPlan plan_;
   MarketTable markets_;
-  SpscRing ring_;
-  IntakeCounters counters_;
-  Outlet outlet_;
-  Intake intake_;
-  WantedMailbox mailbox_;
+  std::vector<WantedMailbox> mailboxes_;         // by connection
+  std::vector<ConnectionCounters> connections_;  // likewise
+  DialBudget budget_;
+  std::vector<std::unique_ptr<IoLane>> lanes_;
   Dispatcher dispatcher_;
-  std::unique_ptr<IoSide> io_;
-  Parker io_parker_;
   Parker dispatcher_parker_;
-  std::uint64_t published_seen_ = 0;  // I/O side: what the dispatcher has been woken for
 
   PollFunction poll_ = nullptr;
   void* handler_ = nullptr;
   std::mutex control_mutex_;  // start and stop
-  std::thread io_thread_;
   std::thread dispatcher_thread_;
-  // kNotReady, then 0 or the errno of a pin that failed.
-  static constexpr int kNotReady = -1;
-  std::atomic<int> io_ready_{kNotReady};
-  std::atomic<int> dispatcher_ready_{kNotReady};
+  std::atomic<int> dispatcher_ready_{0};
   std::atomic<bool> stop_io_{false};
   std::atomic<bool> stop_dispatcher_{false};
   std::atomic<bool> running_{false};

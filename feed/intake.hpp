@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <span>
 
+#include "clock.hpp"
 #include "counters.hpp"
 #include "decode/decode.hpp"
 #include "outlet.hpp"
@@ -17,11 +18,12 @@ namespace upfeed {
 class Intake {
  public:
   Intake(MarketTable& markets, UnknownMarkets policy, std::size_t frame_bytes_max, Outlet& outlet,
-         IntakeCounters& counters)
+         IntakeCounters& counters, StageHistograms* stages = nullptr)
       : markets_(markets),
         decoder_(markets, policy, frame_bytes_max),
         outlet_(outlet),
-        counters_(counters) {}
+        counters_(counters),
+        stages_(stages) {}
 
   /// One whole message; see Decoder::decode. observer(event) sees an accepted event before the
   /// dispatcher can.
@@ -34,8 +36,9 @@ class Intake {
     const Decoded decoded = decoder_.decode(payload, meta, slot);
     if (decoded.is_event()) {
       auto& event = *std::launder(reinterpret_cast<EventHeader*>(slot.data()));
-      counters_.streams[static_cast<std::size_t>(event.kind)].received.add();
+      count(event);
       observer(event);
+      if (stages_ != nullptr) stamp(event);
       outlet_.commit(event);
     } else if (!decoded.ok()) {
       refuse(decoded, meta);
@@ -44,6 +47,28 @@ class Intake {
   }
 
  private:
+  void count(const EventHeader& event) noexcept {
+    const auto kind = static_cast<std::size_t>(event.kind);
+    counters_.streams[kind].received.add();
+    counters_.last_received_ns[kind].set(event.received_mono.ns);
+    // A snapshot carries the time of the last change, however long ago that was.
+    if (event.stream_type == StreamType::realtime && event.kernel_time.known()) {
+      counters_.lag_ns[kind].set(event.kernel_time.unix_ns - exchange_time(event).unix_us() * 1000);
+    }
+  }
+
+  void stamp(EventHeader& event) noexcept {
+    event.decoded_mono = mono_now();
+    (*stages_)[static_cast<std::size_t>(Stage::user_to_decoded)].record(event.decoded_mono -
+                                                                        event.received_mono);
+    if (!event.kernel_time.known()) return;
+    // The wall clock of the moment of receipt, from two readings that belong together.
+    const std::int64_t received_unix_ns =
+        wall_now_ns() - (event.decoded_mono - event.received_mono);
+    (*stages_)[static_cast<std::size_t>(Stage::kernel_to_user)].record(received_unix_ns -
+                                                                       event.kernel_time.unix_ns);
+  }
+
   void refuse(const Decoded& decoded, const FrameMeta& meta) noexcept {
     const std::size_t stream =
         decoded.has_kind ? static_cast<std::size_t>(decoded.kind) : kUnknownStream;
@@ -63,6 +88,7 @@ class Intake {
   Decoder decoder_;
   Outlet& outlet_;
   IntakeCounters& counters_;
+  StageHistograms* stages_;  // null without stage stamps
 };
 
 }  // namespace upfeed

@@ -1,11 +1,13 @@
 #pragma once
 
 // The producing half of a feed: what one I/O thread runs. Two kinds behind one seam, both ending in
-// the same Intake: LiveIo has a connection to the exchange, ReplayIo a captured file.
+// the same Intake: LiveIo has connections to the exchange, ReplayIo a captured file.
 
 #include <memory>
+#include <vector>
 
 #include "connection.hpp"
+#include "connection_plan.hpp"
 #include "dispatcher.hpp"
 #include "parker.hpp"
 #include "upfeed/capture.hpp"
@@ -23,46 +25,53 @@ class IoSide {
   virtual void wait(Parker& parker, const std::atomic<bool>& stop) = 0;
   /// Ends the source in good order; step() does nothing afterwards.
   virtual void finish() = 0;
-  [[nodiscard]] virtual SessionState state() const noexcept = 0;
-  [[nodiscard]] virtual std::uint32_t epoch() const noexcept = 0;
+  /// The connections that this side speaks for.
+  [[nodiscard]] virtual std::vector<Connection::Place> places() const = 0;
+};
+
+/// One place of the plan that this thread serves.
+struct ConnectionPlace {
+  Connection::Place place;
+  WantedMailbox* mailbox;
 };
 
 class LiveIo final : public IoSide {
  public:
-  LiveIo(const FeedConfig& config, Intake& intake, Outlet& outlet, IntakeCounters& counters,
-         WantedMailbox& mailbox);
+  LiveIo(const FeedConfig& config, std::vector<ConnectionPlace> places, DialBudget& budget,
+         Intake& intake, Outlet& outlet);
   std::size_t step() override;
   void wait(Parker& parker, const std::atomic<bool>& stop) override;
   void finish() override;
-  [[nodiscard]] SessionState state() const noexcept override {
-    return state_.load(std::memory_order_relaxed);
-  }
-  [[nodiscard]] std::uint32_t epoch() const noexcept override {
-    return epoch_.load(std::memory_order_relaxed);
-  }
+  [[nodiscard]] std::vector<Connection::Place> places() const override;
 
  private:
+  struct Slot {
+    ConnectionPlace at;
+    /// Null until something is wanted of it for the first time.
+    std::unique_ptr<Connection> connection;
+  };
+
+  std::size_t take_wanted(Slot& slot);
+  [[nodiscard]] bool has_input() const noexcept;
+
   Outlet& outlet_;
-  WantedMailbox& mailbox_;
-  DialBudget budget_;
   net::Connector connector_;
-  Connection connection_;
+  std::uint64_t next_dial_ = 1;
+  const Connection::Shared shared_;
+  std::vector<Slot> slots_;
+  std::size_t first_ = 0;  // whose turn it is to be served first
   bool finished_ = false;
-  std::atomic<SessionState> state_{SessionState::idle};
-  std::atomic<std::uint32_t> epoch_{0};
 };
 
 class ReplayIo final : public IoSide {
  public:
-  ReplayIo(CaptureReader reader, Intake& intake, Outlet& outlet)
-      : reader_(std::move(reader)), intake_(intake), outlet_(outlet) {}
+  ReplayIo(CaptureReader reader, Intake& intake, Outlet& outlet, ConnectionCounters& counters);
   std::size_t step() override;
   void wait(Parker& parker, const std::atomic<bool>& stop) override;
   void finish() override;
-  [[nodiscard]] SessionState state() const noexcept override {
-    return ended_.load(std::memory_order_relaxed) ? SessionState::stopped : SessionState::live;
+  [[nodiscard]] std::vector<Connection::Place> places() const override {
+    return {{0, ConnectionKind::market, counters_}};
   }
-  [[nodiscard]] std::uint32_t epoch() const noexcept override { return 1; }
 
  private:
   static constexpr int kFramesPerStep = 64;
@@ -72,8 +81,9 @@ class ReplayIo final : public IoSide {
   CaptureReader reader_;
   Intake& intake_;
   Outlet& outlet_;
+  ConnectionCounters& counters_;
   std::uint64_t frame_sequence_ = 0;
-  std::atomic<bool> ended_{false};
+  bool ended_ = false;
 };
 
 }  // namespace upfeed::detail

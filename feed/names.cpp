@@ -16,6 +16,12 @@ std::string_view to_string(Errc code) noexcept {
       return "bad_unit";
     case Errc::bad_level:
       return "bad_level";
+    case Errc::bad_option:
+      return "bad_option";
+    case Errc::unknown_market:
+      return "unknown_market";
+    case Errc::no_keys:
+      return "no_keys";
     case Errc::empty_list:
       return "empty_list";
     case Errc::too_many_markets:
@@ -40,6 +46,44 @@ std::string_view to_string(Errc code) noexcept {
   return "system";
 }
 
+std::string_view to_string(ConnectionKind kind) noexcept {
+  switch (kind) {
+    case ConnectionKind::market:
+      return "public";
+    case ConnectionKind::account:
+      return "private";
+    case ConnectionKind::info:
+      return "info";
+  }
+  return {};
+}
+
+std::string_view to_string(Stage stage) noexcept {
+  switch (stage) {
+    case Stage::kernel_to_user:
+      return "kernel_to_user";
+    case Stage::user_to_decoded:
+      return "user_to_decoded";
+    case Stage::decoded_to_dispatch:
+      return "decoded_to_dispatch";
+    case Stage::dispatch_to_done:
+      return "dispatch_to_done";
+  }
+  return {};
+}
+
+std::string_view to_string(HealthState state) noexcept {
+  switch (state) {
+    case HealthState::healthy:
+      return "healthy";
+    case HealthState::degraded:
+      return "degraded";
+    case HealthState::unhealthy:
+      return "unhealthy";
+  }
+  return {};
+}
+
 std::string_view refusal_name(std::size_t index) noexcept {
   if (index == 0 || index >= kDecodeErrcCount) return {};
   return to_string(static_cast<DecodeErrc>(index));
@@ -53,6 +97,7 @@ StreamCounts FeedMetrics::total() const noexcept {
     sum.conflated += stream.conflated;
     sum.dropped += stream.dropped;
     sum.refused += stream.refused;
+    sum.superseded += stream.superseded;
     sum.queued += stream.queued;
   }
   return sum;

@@ -63,6 +63,8 @@ class Outlet {
   /// Moves pending records into the ring as far as there is room; returns how many.
   std::size_t flush() noexcept;
   [[nodiscard]] bool pending() const noexcept { return order_head_ != order_tail_; }
+  /// How many records wait, losses and states included.
+  [[nodiscard]] std::uint64_t pending_count() const noexcept { return order_tail_ - order_head_; }
   /// The next commit goes straight into the ring; what a lossless source asks before it reads on.
   [[nodiscard]] bool has_room() noexcept;
   /// Gives up what is pending, counted as dropped; when the reader is gone for good.

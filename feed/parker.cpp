@@ -14,11 +14,18 @@ Parker::Parker() : event_fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   if (event_fd_.get() < 0) throw std::system_error(errno, std::generic_category(), "eventfd");
 }
 
-void Parker::wait(int fd, short events, int timeout_ms) noexcept {
-  pollfd descriptors[2] = {{event_fd_.get(), POLLIN, 0}, {fd, events, 0}};
-  ::poll(descriptors, fd < 0 ? 1 : 2, timeout_ms);
+void Parker::watch(int fd, bool for_output) noexcept {
+  if (fd < 0) return;
+  UPFEED_ASSERT(watched_count_ < kWatchedMax);
+  const auto events = static_cast<short>(for_output ? POLLIN | POLLOUT : POLLIN);
+  watched_[watched_count_++] = {fd, events, 0};
+}
+
+void Parker::wait(int timeout_ms) noexcept {
+  watched_[0] = {event_fd_.get(), POLLIN, 0};
+  ::poll(watched_.data(), watched_count_, timeout_ms);
   cancel();
-  if ((descriptors[0].revents & POLLIN) != 0) {
+  if ((watched_[0].revents & POLLIN) != 0) {
     std::uint64_t count = 0;
     // Non-blocking: at worst there is nothing to take.
     [[maybe_unused]] const ssize_t taken = ::read(event_fd_.get(), &count, sizeof count);

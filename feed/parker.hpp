@@ -13,6 +13,7 @@
 
 #include <poll.h>
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <optional>
@@ -34,8 +35,11 @@ class Parker {
   /// The sleeper announces itself; it must look for work once more before wait().
   void prepare() noexcept { parked_.exchange(true, std::memory_order_seq_cst); }
   void cancel() noexcept { parked_.store(false, std::memory_order_seq_cst); }
-  /// Sleeps until woken, `fd` (-1: none) has `events`, or the time is over (-1: no limit).
-  void wait(int fd, short events, int timeout_ms) noexcept;
+  /// The descriptors whose input, or readiness for output, ends a wait. fd  -1: ignored.
+  void watch_none() noexcept { watched_count_ = 1; }
+  void watch(int fd, bool for_output) noexcept;
+  /// Sleeps until woken, a watched descriptor is ready, or the time is over (-1: no limit).
+  void wait(int timeout_ms) noexcept;
   /// Any thread, after the work is visible to the sleeper.
   void wake() noexcept {
     if (parked_.exchange(false, std::memory_order_seq_cst)) signal();
@@ -44,6 +48,9 @@ class Parker {
  private:
   void signal() noexcept;
   net::UniqueFd event_fd_;
+  static constexpr std::size_t kWatchedMax = 40;  // two per connection of a feed, and the eventfd
+  std::array<pollfd, kWatchedMax> watched_{};
+  std::size_t watched_count_ = 1;
   std::atomic<bool> parked_{false};
 };
 

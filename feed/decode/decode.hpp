@@ -118,10 +118,11 @@ class Decoder {
   /// payload  one whole message, UTF-8 JSON in any of the four formats, any key order;
   ///          kDecodePadding readable bytes follow it, their content is never believed.
   /// meta     copied into the event's header.
-  /// slot     at least event_room_bytes(payload.size()) bytes, aligned to 16; holds an event only
-  /// when is_event(). errors   DecodeErrc. Never throws or allocates (UnknownMarkets::intern may
-  /// wait for a mutex). threads  one thread at a time. source
-  /// docs.upbit.com/kr/reference/websocket-guide and the page of each stream (2026-11).
+  /// slot     event_room_bytes(payload.size()) bytes or more, aligned to 16; holds an event only
+  ///          when is_event().
+  /// errors   DecodeErrc. Never throws or allocates (UnknownMarkets::intern may wait for a mutex).
+  /// threads  one thread at a time.
+  /// source   docs.upbit.com/kr/reference/websocket-guide and the page of each stream (2026-11).
   [[nodiscard]] Decoded decode(std::span<const char> payload, const FrameMeta& meta,
                                std::span<std::byte> slot) noexcept;
 

@@ -74,9 +74,6 @@ struct SessionAction {
   std::string text;               ///< send_text: the message; status: fits StatusEvent::text
 };
 
-inline constexpr std::size_t kStatusCauseCount =
-    static_cast<std::size_t>(StatusCause::message_timeout) + 1;
-
 /// Grow only. Plain numbers of the driving thread.
 struct SessionCounters {
   std::uint64_t dials = 0;
@@ -150,6 +147,9 @@ class Session {
   [[nodiscard]] const SessionCounters& counters() const noexcept { return counters_; }
   /// Live, the newest wanted set was sent, and each code that owes a first frame has sent it.
   [[nodiscard]] bool fully_subscribed() const noexcept;
+  [[nodiscard]] std::size_t wanted_count() const noexcept { return tracker_.wanted().size(); }
+  /// Asked for in this epoch, without the first frame they owe.
+  [[nodiscard]] std::size_t awaited_count() const noexcept { return tracker_.awaited(); }
   /// Asked for, but no frame in this epoch yet. Allocates.
   [[nodiscard]] WantedSet missing_first_frames() const { return tracker_.missing(); }
 

@@ -20,7 +20,7 @@ class PipelineHarness {
       : ring(ring_bytes, upfeed::kEventBytesMax),
         outlet(ring, counters, pending_max),
         intake(markets, upfeed::UnknownMarkets::intern, 1U << 16U, outlet, counters),
-        dispatcher(markets, {&ring}) {}
+        dispatcher(markets, {&ring}, upfeed::detail::ConnectionPlan(config), mailboxes, false) {}
 
   /// One message of the current epoch.
   upfeed::Decoded push(std::string_view json) {
@@ -69,7 +69,7 @@ class PipelineHarness {
 
   /// Dispatches everything that is in the ring; returns how many records.
   std::size_t poll(std::size_t limit = SIZE_MAX) {
-    wanted_changed = dispatcher.begin_poll(mailbox);
+    wanted_changed = (dispatcher.begin_poll() & 1U) != 0;
     std::size_t count = 0;
     for (; count < limit; ++count) {
       if (dispatcher.next().event == nullptr) break;
@@ -86,7 +86,7 @@ class PipelineHarness {
   }
 
   [[nodiscard]] upfeed::WantedSet wanted() {
-    auto set = mailbox.take();
+    auto set = mailboxes.front().take();
     return set != nullptr ? *set : upfeed::WantedSet{};
   }
   [[nodiscard]] std::uint64_t delivered(upfeed::EventKind kind) const {
@@ -130,8 +130,10 @@ class PipelineHarness {
   upfeed::IntakeCounters counters;
   upfeed::Outlet outlet;
   upfeed::Intake intake;
+  const upfeed::FeedConfig config;
+  std::vector<upfeed::detail::WantedMailbox> mailboxes{
+      upfeed::detail::ConnectionPlan(config).count()};
   upfeed::detail::Dispatcher dispatcher;
-  upfeed::detail::WantedMailbox mailbox;
   std::uint32_t epoch = 1;
   std::uint64_t frames = 0;
   bool wanted_changed = false;

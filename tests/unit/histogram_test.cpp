@@ -1,5 +1,5 @@
 // The histogram behind the program's latencies, against a sorted list of the same values.
-#include "histogram.hpp"
+#include "upfeed/histogram.hpp"
 
 #include <gtest/gtest.h>
 

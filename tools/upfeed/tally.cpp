@@ -15,21 +15,6 @@ std::int64_t read_clock(clockid_t clock) noexcept {
   return static_cast<std::int64_t>(now.tv_sec) * kNanosPerSecond + now.tv_nsec;
 }
 
-ExchangeTime exchange_time(const EventHeader& event) noexcept {
-  switch (event.kind) {
-    case EventKind::ticker:
-      return static_cast<const TickerEvent&>(event).timestamp;
-    case EventKind::trade:
-      return static_cast<const TradeEvent&>(event).timestamp;
-    case EventKind::orderbook:
-      return static_cast<const OrderbookEvent&>(event).timestamp;
-    case EventKind::candle:
-      return static_cast<const CandleEvent&>(event).timestamp;
-    default:
-      return {};
-  }
-}
-
 }  // namespace
 
 Now Now::read() noexcept {

@@ -12,9 +12,9 @@
 #include <cstdint>
 #include <optional>
 
-#include "histogram.hpp"
 #include "upfeed/event_hash.hpp"
 #include "upfeed/events.hpp"
+#include "upfeed/histogram.hpp"
 
 namespace upfeed::program {
 

@@ -283,6 +283,7 @@ enum class StatusCause : std::uint8_t {
   audit_mismatch,      ///< LIST_SUBSCRIPTIONS does not name what was asked; text lists it
   renewed,             ///< a connection was replaced by a younger one as planned
 };
+inline constexpr std::size_t kStatusCauseCount = static_cast<std::size_t>(StatusCause::renewed) + 1;
 [[nodiscard]] std::string_view to_string(StatusCause cause) noexcept;
 
 /// Connection trouble and recovery, in order with the data of its connection.
@@ -382,6 +383,17 @@ decltype(auto) visit(const EventHeader& header, Visitor&& visitor) {
       break;
   }
   return visitor(static_cast<const StatusEvent&>(header));
+}
+
+/// The exchange's own time stamp of an event of a stream; zero where there is none.
+[[nodiscard]] inline ExchangeTime exchange_time(const EventHeader& header) noexcept {
+  return visit(header, [](const auto& event) {
+    if constexpr (requires { event.timestamp; }) {
+      return event.timestamp;
+    } else {
+      return ExchangeTime{};
+    }
+  });
 }
 
 }  // namespace upfeed

@@ -15,6 +15,7 @@
 #include <chrono>
 #include <initializer_list>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -40,11 +41,20 @@ using TradeCallback = InplaceFunction<void(const TradeEvent&)>;
 /// The event cut to the units asked for, and the book after it was applied.
 using OrderbookCallback = InplaceFunction<void(const OrderbookEvent&, const Book&)>;
 using CandleCallback = InplaceFunction<void(const CandleEvent&)>;
+using MyOrderCallback = InplaceFunction<void(const MyOrderEvent&)>;
+using MyAssetCallback = InplaceFunction<void(const MyAssetEvent&)>;
+using AnnouncementCallback = InplaceFunction<void(const AnnouncementEvent&)>;
+using IndicatorCallback = InplaceFunction<void(const IndicatorEvent&)>;
+using IndicatorSignalCallback = InplaceFunction<void(const IndicatorSignalEvent&)>;
+using GapCallback = InplaceFunction<void(const GapEvent&)>;
 using StatusCallback = InplaceFunction<void(const StatusEvent&)>;
 using LossCallback = InplaceFunction<void(const LossEvent&)>;
 
 struct SubscribeOptions {
   StreamMode mode = StreamMode::both;
+  /// Pins the streams to a public connection, 0 to FeedConfig::sharding.connections - 1; empty: as
+  /// FeedConfig::sharding says. Of several subscriptions of a stream the first one decides.
+  std::optional<std::uint32_t> connection{};
 };
 
 struct OrderbookOptions {
@@ -53,6 +63,23 @@ struct OrderbookOptions {
   unsigned units = 30;
   /// Price grouping as decimal text, e.g. "10000"; KRW markets only. "0": none.
   std::string_view level = "0";
+  /// As SubscribeOptions::connection.
+  std::optional<std::uint32_t> connection{};
+};
+
+/// source  docs.upbit.com/kr/reference/websocket-announcement (read 2026-11).
+struct AnnouncementOptions {
+  /// notice, trade, wallet, maintenance, digital_asset, nft, service, event; empty: all.
+  std::vector<std::string> categories{};
+  bool include_body = false;
+};
+
+/// source  docs.upbit.com/kr/reference/websocket-indicator (read 2026-11).
+struct IndicatorOptions {
+  std::string timeframe = "60m";  ///< 5m, 15m, 60m, 240m or 1d
+  /// JSON list as the exchange has it, e.g. [{"type":"rsi","params":{"period":14}}]. At most 100
+  /// codes times indicators.
+  std::string indicators_json{};
 };
 
 /// Names one subscription of one client; ids are never reused.
@@ -68,7 +95,7 @@ struct SubscriptionInfo {
   CandleUnit candle_unit = CandleUnit::m1;  ///< when kind is candle
   unsigned units = 0;                       ///< when kind is orderbook
   StreamMode mode = StreamMode::both;
-  std::vector<std::string> codes;
+  std::vector<std::string> codes;  ///< my_order: empty means all
 };
 
 /// Market codes in any of the usual containers; the text is copied during the call.
@@ -108,10 +135,29 @@ class Client {
   Result<SubscriptionId> subscribe_candle(CandleUnit unit, const CodeList& codes,
                                           CandleCallback callback = {},
                                           SubscribeOptions options = {});
+
+  /// Own orders, own balances, notices: need FeedConfig::keys and a connection of their own, which
+  /// is dialled when the first of them is subscribed.
+  /// codes   of the orders; none: of all markets.
+  /// errors  no_keys, bad_code, bad_option, stopped.
+  Result<SubscriptionId> subscribe_my_order(MyOrderCallback callback = {},
+                                            const CodeList& codes = {});
+  Result<SubscriptionId> subscribe_my_asset(MyAssetCallback callback = {});
+  Result<SubscriptionId> subscribe_announcement(AnnouncementCallback callback = {},
+                                                AnnouncementOptions options = {});
+  /// Indicators when a candle closes, and signals when a condition becomes true; KRW markets only.
+  /// Need FeedConfig::keys and a connection of their own. errors  as above, empty_list.
+  Result<SubscriptionId> subscribe_indicator(const CodeList& codes, IndicatorOptions options,
+                                             IndicatorCallback callback = {});
+  Result<SubscriptionId> subscribe_indicator_signal(const CodeList& codes, IndicatorOptions options,
+                                                    IndicatorSignalCallback callback = {});
+
   /// Connection trouble and recovery, in order with the data.
   Result<SubscriptionId> on_status(StatusCallback callback);
   /// What was lost, in order with the data, for all markets of the feed.
   Result<SubscriptionId> on_loss(LossCallback callback);
+  /// What an outage hid, in order with the data: right before the first event after it.
+  Result<SubscriptionId> on_gap(GapCallback callback);
 
   /// An order book that other threads can read at any time: SharedBook::read(). The subscription
   /// lives as long as this client; the memory as long as the pointer, disconnected by then.
@@ -146,6 +192,10 @@ class Client {
                                       MakeCallback make_callback);
   Result<SubscriptionId> add(std::shared_ptr<detail::Subscription> subscription,
                              const CodeList& codes);
+  Result<SubscriptionId> add_account(std::shared_ptr<detail::Subscription> subscription,
+                                     const CodeList& codes);
+  Result<SubscriptionId> add_indicator(std::shared_ptr<detail::Subscription> subscription,
+                                       const CodeList& codes, IndicatorOptions options);
   Result<SubscriptionId> add_checked(std::shared_ptr<detail::Subscription> subscription);
 
   std::shared_ptr<detail::FeedCore> core_;

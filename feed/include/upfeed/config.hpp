@@ -29,11 +29,36 @@ enum class Batching : std::uint8_t {
 struct Endpoint {
   std::string host = "api.upbit.com";
   std::uint16_t port = 443;
+  /// Of public connections; private ones add "/private", info ones "/info".
   std::string path = "/websocket/v1";
   /// PEM file with the certificate authorities to trust instead of the system's; for tests and the
   /// simulator. There is no switch that turns verification off.
   std::string ca_file{};
+  /// One of the exchange's houses abroad: other markets, no price grouping (a level is refused), no
+  /// indicators.
+  bool regional = false;
 };
+
+/// The exchange's houses; markets, books and accounts are separate.
+/// source  global-docs.upbit.com/reference/websocket-guide (read 2026-11).
+enum class Region : std::uint8_t { korea, singapore, indonesia, thailand };
+/// "kr", "sg", "id", "th".
+[[nodiscard]] std::string_view to_string(Region region) noexcept;
+/// Its public address.
+[[nodiscard]] Endpoint endpoint_of(Region region);
+
+/// How market streams are spread over several public connections. A stream is one kind (and candle
+/// unit) of one market, with all its levels; SubscribeOptions::connection overrides this for it.
+enum class ShardBy : std::uint8_t {
+  market,  ///< by a hash of the code: all streams of a market on one connection
+  type     ///< one kind after the other: order book, trade, ticker, candle
+};
+struct Sharding {
+  std::uint32_t connections = 1;  ///< that many public ones are used, 1 to kShardsMax
+  ShardBy by = ShardBy::market;
+  friend bool operator==(const Sharding&, const Sharding&) = default;
+};
+inline constexpr std::uint32_t kShardsMax = 16;
 
 /// Everything a Feed can be told. An aggregate with a default for every field:
 ///   Feed::create({.endpoint = {.host = "localhost", .port = 8443, .ca_file = "ca.pem"}})
@@ -42,6 +67,13 @@ struct FeedConfig {
   /// The format asked from the exchange; whatever arrives, all four are understood.
   WireFormat format = WireFormat::default_;
   Batching batching = Batching::aggressive;
+  /// Public connections; Feed::reshard() can change it within shards_max.
+  Sharding sharding{};
+  /// Most public connections that reshard() may ask for; 0: as many as sharding.connections.
+  std::uint32_t shards_max = 0;
+  /// Threads that receive and decode, each with a ring of its own; connections are dealt out to
+  /// them in turn. 1 to 8.
+  std::uint32_t io_threads = 1;
 
   /// Bytes of the ring between the I/O thread and the dispatcher; a power of two from 64 KiB. It is
   /// mapped twice, so it shows twice in the resident size.
@@ -51,7 +83,8 @@ struct FeedConfig {
 
   WaitPolicy io_wait = WaitPolicy::park;
   WaitPolicy dispatcher_wait = WaitPolicy::park;
-  /// Core to pin the thread to; -1: not pinned. A pin that fails makes start() fail.
+  /// Core to pin the thread to; -1: not pinned. A pin that fails makes start() fail. The second I/O
+  /// thread takes the core behind io_cpu, and so on.
   int io_cpu = -1;
   int dispatcher_cpu = -1;
 
@@ -65,6 +98,9 @@ struct FeedConfig {
   std::chrono::milliseconds connect_timeout{2'000};  ///< for each address of the host
   std::chrono::milliseconds tls_timeout{5'000};
   std::chrono::milliseconds http_timeout{5'000};
+  /// A public connection that has lived this long is replaced by a younger one before it is closed,
+  /// so that nothing is missed; 0: never. At least 60 s.
+  std::chrono::milliseconds renew_after{0};
   /// A connection that lived this long counts as stable: after its loss the first dial is at once.
   std::chrono::milliseconds stable_period{10'000};
   std::chrono::milliseconds backoff_base{100};
@@ -80,6 +116,9 @@ struct FeedConfig {
 
   /// Seeds the jitter of the back-off; 0: from the system.
   std::uint64_t seed = 0;
+  /// Stamps every event when it is decoded and when it is dispatched, and fills
+  /// FeedMetrics::stages: four clock readings an event.
+  bool stage_stamps = false;
   /// Optional; called from cold paths only, on the I/O thread, one line each, never a secret.
   void (*log)(void* context, std::string_view line) = nullptr;
   void* log_context = nullptr;

@@ -18,6 +18,9 @@ enum class Errc : std::uint8_t {
   bad_code,              ///< a market code that cannot exist
   bad_unit,              ///< order book units other than 1, 5, 15, 30
   bad_level,             ///< a price grouping that is negative or asked where there is none
+  bad_option,            ///< an option of a private or info stream
+  unknown_market,        ///< the exchange's market list does not have that code
+  no_keys,               ///< a private stream without FeedConfig::keys
   empty_list,            ///< no codes given
   too_many_markets,      ///< FeedConfig::market_capacity is used up
   not_running,           ///< needs start() first, or the feed is driven by the caller

@@ -12,6 +12,7 @@
 #include <concepts>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "upfeed/book.hpp"
 #include "upfeed/client.hpp"
@@ -73,6 +74,17 @@ using PollFunction = std::size_t (*)(FeedCore&, void* handler, std::size_t limit
 
 }  // namespace detail
 
+/// One stream and the connection that was told to carry it.
+struct PlannedStream {
+  std::uint32_t connection = 0;
+  EventKind kind = EventKind::ticker;
+  CandleUnit candle_unit = CandleUnit::m1;  ///< when kind is candle
+  std::string code;                         ///< empty where the stream is of no market, or of all
+  unsigned units = 0;                       ///< when kind is orderbook
+  Decimal level;                            ///< when kind is orderbook
+  StreamMode mode = StreamMode::both;       ///< merged over all clients
+};
+
 /// Move-only. Destroying it stops it.
 class Feed {
  public:
@@ -130,8 +142,18 @@ class Feed {
   }
   static constexpr std::size_t kPollLimit = 256;
 
+  /// Spreads the market streams over the public connections in another way, without a loss: a
+  /// stream that moves flows on both connections until the new one carries it. Pinned streams stay.
+  /// threads  any. errors: bad_config (connections), stopped.
+  Status reshard(const Sharding& sharding);
+  /// Which connection carries what, in the order of the connections; a stream that moves is listed
+  /// twice. Any thread.
+  [[nodiscard]] std::vector<PlannedStream> plan() const;
+
   /// All counters; any thread.
   [[nodiscard]] FeedMetrics metrics() const;
+  /// assess(metrics()); any thread.
+  [[nodiscard]] Health health() const;
   /// The code of a market id of this feed's events; any thread.
   [[nodiscard]] std::string_view market_code(MarketId id) const noexcept;
   /// Replay only: the whole capture has been read and dispatched. Any thread.

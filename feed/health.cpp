@@ -1,0 +1,82 @@
+// What the metrics mean for somebody who wants to know whether to trust the feed now.
+
+#include <algorithm>
+
+#include "upfeed/metrics.hpp"
+
+namespace upfeed {
+
+namespace {
+
+constexpr std::int64_t kSecondNs = 1'000'000'000;
+// Sleeping threads look up every second.
+constexpr std::int64_t kHeartbeatMaxNs = 3 * kSecondNs;
+constexpr std::int64_t kQueueingMaxNs = kSecondNs;
+constexpr std::int64_t kCertificateDaysMin = 14;
+
+class Judge {
+ public:
+  void find(HealthState state, std::string reason) {
+    if (state > health_.state) health_.state = state;
+    // Worst first, otherwise in the order found.
+    const auto at = state == HealthState::unhealthy
+                        ? health_.reasons.begin() + static_cast<std::ptrdiff_t>(unhealthy_++)
+                        : health_.reasons.end();
+    health_.reasons.insert(at, std::move(reason));
+  }
+  [[nodiscard]] Health take() { return std::move(health_); }
+
+ private:
+  Health health_;
+  std::size_t unhealthy_ = 0;
+};
+
+std::string seconds(std::int64_t duration_ns) {
+  return std::to_string(duration_ns / kSecondNs) + "." +
+         std::to_string(duration_ns % kSecondNs / (kSecondNs / 10)) + " s";
+}
+
+void judge_connection(const ConnectionMetrics& connection, Judge& judge) {
+  const std::string who = "connection " + std::to_string(connection.connection) + " (" +
+                          std::string(to_string(connection.kind)) + ")";
+  if (connection.streams_wanted == 0) return;
+  if (connection.state != SessionState::live) {
+    judge.find(HealthState::unhealthy, who + " is " + std::string(to_string(connection.state)));
+  } else if (!connection.subscribed) {
+    judge.find(HealthState::degraded, who + ": " + std::to_string(connection.streams_awaited) +
+                                          " of " + std::to_string(connection.streams_wanted) +
+                                          " streams have sent nothing yet");
+  }
+  if (connection.certificate_days_left >= 0 &&
+      connection.certificate_days_left < kCertificateDaysMin) {
+    judge.find(HealthState::degraded, who + ": the exchange's certificate ends in " +
+                                          std::to_string(connection.certificate_days_left) +
+                                          " days");
+  }
+}
+
+}  // namespace
+
+Health assess(const FeedMetrics& metrics) {
+  Judge judge;
+  if (metrics.heartbeat_ns > kHeartbeatMaxNs) {
+    judge.find(HealthState::unhealthy, "a thread of the feed has not looked for work for " +
+                                           seconds(metrics.heartbeat_ns) +
+                                           "; a callback may be hanging");
+  }
+  for (const ConnectionMetrics& connection : metrics.connections) {
+    judge_connection(connection, judge);
+  }
+  if (metrics.pending_records != 0) {
+    judge.find(HealthState::degraded,
+               "the ring is full: " + std::to_string(metrics.pending_records) +
+                   " records wait for room; the callbacks are too slow");
+  }
+  if (metrics.queueing_ns > kQueueingMaxNs) {
+    judge.find(HealthState::degraded,
+               "events wait " + seconds(metrics.queueing_ns) + " for the dispatcher");
+  }
+  return judge.take();
+}
+
+}  // namespace upfeed
