@@ -22,8 +22,9 @@ constexpr std::size_t kFrames = 128;
 constexpr int kRepeats = 20;  // of all frames in one round: long enough for the clock
 constexpr std::int64_t kOperations = std::int64_t{kFrames} * kRepeats;
 
-// One decoded order book in memory as a ring slot has it.
-struct alignas(16) Slot {
+// One decoded order book as a record of the ring has it: 8 bytes into a cache line.
+struct alignas(64) Slot {
+  std::uint64_t commit_word = 0;
   std::array<std::byte, kEventBytesMax> bytes{};
 
   [[nodiscard]] OrderbookEvent& event() { return *reinterpret_cast<OrderbookEvent*>(bytes.data()); }
@@ -47,7 +48,8 @@ std::vector<Slot> decode_books() {
   return slots;
 }
 
-using Levels = std::array<BookUnit, kBookDepthMax>;
+// Aligned as those of a Book.
+struct alignas(sizeof(BookUnit)) Levels : std::array<BookUnit, kBookDepthMax> {};
 
 void copy_levels(const OrderbookEvent& event, Levels& levels) {
   std::memcpy(levels.data(), event.units().data(), event.units().size_bytes());

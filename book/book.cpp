@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstring>
 
+#include "book_rows.hpp"
+
 namespace upfeed {
 namespace {
 
@@ -12,50 +14,9 @@ constexpr std::uint32_t low_bits(std::size_t count) {
 }
 static_assert(kBookDepthMax < 32, "a mask has one bit per level");
 
-/// One bit per unit whose ask (or bid) differs from the one held at its place.
-struct Changed {
-  std::uint32_t asks = 0;
-  std::uint32_t bids = 0;
-};
-
-/// The prices of a unit, or its sizes: ask and bid in one register of any 64-bit machine with
-/// vectors. Unsigned, so that no difference overflows.
-using Pair = std::uint64_t __attribute__((vector_size(16)));
-enum Lane : std::size_t { kAsk, kBid };
-constexpr std::uint64_t kOnes = ~std::uint64_t{0};
-static_assert(offsetof(BookUnit, ask_price) == 0 && offsetof(BookUnit, bid_price) == 8);
-static_assert(offsetof(BookUnit, ask_size) == 16 && offsetof(BookUnit, bid_size) == 24);
-
-void load_prices(Pair& pair, const BookUnit& unit) {
-  std::memcpy(&pair, &unit, sizeof pair);
-}
-void load_sizes(Pair& pair, const BookUnit& unit) {
-  std::memcpy(&pair, reinterpret_cast<const std::byte*>(&unit) + sizeof pair, sizeof pair);
-}
-constexpr bool is_negative(std::uint64_t lane) {
-  return lane >> 63 != 0;
-}
-
-// No branch in the loop: levels change at random places, so one would be mispredicted.
-Changed replace_units(BookUnit* held, const BookUnit* fresh, std::size_t count) {
-  Pair masks{};
-  for (std::size_t i = count; i-- > 0;) {
-    Pair old_prices, old_sizes, prices, sizes;
-    load_prices(old_prices, held[i]);
-    load_sizes(old_sizes, held[i]);
-    load_prices(prices, fresh[i]);
-    load_sizes(sizes, fresh[i]);
-    const Pair difference = (old_prices ^ prices) | (old_sizes ^ sizes);
-    // The top bit of x | -x is set where x is not zero; it enters at the bottom of the mask.
-    masks = masks << 1 | (difference | -difference) >> 63;
-    held[i] = fresh[i];
-  }
-  return {.asks = static_cast<std::uint32_t>(masks[kAsk]),
-          .bids = static_cast<std::uint32_t>(masks[kBid])};
-}
-
-Changed replace_wide(WideUnitSizes* held, const WideUnitSizes* fresh, std::size_t count) {
-  Changed changed;
+detail::RowsChanged replace_wide(WideUnitSizes* held, const WideUnitSizes* fresh,
+                                 std::size_t count) {
+  detail::RowsChanged changed;
   for (std::size_t i = 0; i < count; ++i) {
     changed.asks |= std::uint32_t{held[i].ask_size != fresh[i].ask_size} << i;
     changed.bids |= std::uint32_t{held[i].bid_size != fresh[i].bid_size} << i;
@@ -64,78 +25,81 @@ Changed replace_wide(WideUnitSizes* held, const WideUnitSizes* fresh, std::size_
   return changed;
 }
 
-/// Some price or size of the first `count` units is below zero.
-bool any_negative(const OrderbookEvent& event, std::size_t count) {
-  const BookUnit* const units = event.unit_array();
-  const std::span<const WideUnitSizes> wide = event.wide_sizes();
-  Pair all_prices{};
-  Pair all_sizes{};
-  for (std::size_t i = 0; i < count; ++i) {
-    Pair prices, sizes;
-    load_prices(prices, units[i]);
-    load_sizes(sizes, units[i]);
-    all_prices |= prices;
-    all_sizes |= sizes;
-  }
-  const bool negative_price = is_negative(all_prices[kAsk] | all_prices[kBid]);
-  if (wide.empty()) return negative_price || is_negative(all_sizes[kAsk] | all_sizes[kBid]);
-  Int128 all_wide = 0;  // the narrow sizes are no guide here: the marker is negative
-  for (std::size_t i = 0; i < count; ++i) {
-    all_wide |= wide[i].ask_size.raw() | wide[i].bid_size.raw();
-  }
-  return negative_price || all_wide < 0;
+/// How many units of a frame count, and how many of them have a level.
+struct Counts {
+  std::size_t units;
+  std::size_t asks;
+  std::size_t bids;
+};
+
+bool crossed(const BookUnit* units, Counts counts) {
+  return counts.asks > 0 && counts.bids > 0 && units[0].bid_price >= units[0].ask_price;
 }
 
-/// Asks strictly ascend and bids strictly descend. No price is negative.
-bool sorted(const BookUnit* units, std::size_t asks, std::size_t bids) {
-  const std::size_t both = std::min(asks, bids);
-  Pair wrong{};
-  for (std::size_t i = 1; i < both; ++i) {
-    Pair before, prices;
-    load_prices(before, units[i - 1]);
-    load_prices(prices, units[i]);
-    // An ask has risen when rise - 1 is not negative, a bid has fallen when ~rise = -rise - 1 is
-    // not.
-    const Pair rise = prices - before;
-    wrong |= (rise + Pair{kOnes, 0}) ^ Pair { 0, kOnes };
+bool any_negative(const OrderbookEvent& event, std::size_t count) {
+  const std::span<const BookUnit> units = event.units().first(count);
+  std::int64_t prices = 0;
+  std::int64_t sizes = 0;
+  for (const BookUnit& unit : units) {
+    prices |= unit.ask_price.raw() | unit.bid_price.raw();
+    sizes |= unit.ask_size.raw() | unit.bid_size.raw();
   }
-  bool in_order = !is_negative(wrong[kAsk] | wrong[kBid]);
-  for (std::size_t i = std::max<std::size_t>(both, 1); i < asks; ++i) {
+  if (event.wide_sizes().empty()) return (prices | sizes) < 0;
+  Int128 wide = 0;  // the narrow sizes are no guide here: the marker is negative
+  for (const WideUnitSizes& exact : event.wide_sizes().first(count)) {
+    wide |= exact.ask_size.raw() | exact.bid_size.raw();
+  }
+  return prices < 0 || wide < 0;
+}
+
+/// Behind the counted levels nothing but zeros may come. A size that only the wide form holds shows
+/// here as its marker, which is not zero either.
+bool all_padding_behind(const BookUnit* units, Counts counts) {
+  std::int64_t behind = 0;
+  for (std::size_t i = counts.asks; i < counts.units; ++i) {
+    behind |= units[i].ask_price.raw() | units[i].ask_size.raw();
+  }
+  for (std::size_t i = counts.bids; i < counts.units; ++i) {
+    behind |= units[i].bid_price.raw() | units[i].bid_size.raw();
+  }
+  return behind == 0;
+}
+
+/// Asks strictly ascend and bids strictly descend.
+bool sorted(const BookUnit* units, Counts counts) {
+  bool in_order = true;
+  for (std::size_t i = 1; i < counts.asks; ++i) {
     in_order &= units[i].ask_price > units[i - 1].ask_price;
   }
-  for (std::size_t i = std::max<std::size_t>(both, 1); i < bids; ++i) {
+  for (std::size_t i = 1; i < counts.bids; ++i) {
     in_order &= units[i].bid_price < units[i - 1].bid_price;
   }
   return in_order;
 }
 
+/// The first rule that the levels of a frame break. Rule by rule, for whatever frame; one of full
+/// rows and narrow sizes is judged while it is compared, and comes here only when it broke one.
+BookFault fault_of_levels(const OrderbookEvent& event, Counts counts) {
+  const BookUnit* const units = event.unit_array();
+  if (any_negative(event, counts.units)) return BookFault::negative;
+  if (!all_padding_behind(units, counts)) return BookFault::padding_inside;
+  if (!sorted(units, counts)) return BookFault::unsorted;
+  if (crossed(units, counts)) return BookFault::crossed;
+  return BookFault::none;
+}
+
 }  // namespace
 
-BookFault Book::check(const OrderbookEvent& event, std::size_t count) const noexcept {
-  const BookUnit* const units = event.unit_array();
-  const std::size_t asks = std::min<std::size_t>(event.ask_count, count);
-  const std::size_t bids = std::min<std::size_t>(event.bid_count, count);
+// After a reconnect a snapshot may well be older than what the last connection had sent.
+bool Book::goes_back(const OrderbookEvent& event) const noexcept {
+  return update_count_ > 0 && event.epoch == epoch_ && event.timestamp < timestamp_;
+}
 
-  if (any_negative(event, count)) return BookFault::negative;
-
-  // Behind the counted levels nothing but zeros may come. A size that only the wide form holds
-  // shows here as its marker, which is not zero either.
-  std::int64_t behind = 0;
-  for (std::size_t i = asks; i < count; ++i) {
-    behind |= units[i].ask_price.raw() | units[i].ask_size.raw();
-  }
-  for (std::size_t i = bids; i < count; ++i) {
-    behind |= units[i].bid_price.raw() | units[i].bid_size.raw();
-  }
-  if (behind != 0) return BookFault::padding_inside;
-
-  if (!sorted(units, asks, bids)) return BookFault::unsorted;
-  if (asks > 0 && bids > 0 && units[0].bid_price >= units[0].ask_price) return BookFault::crossed;
-  // After a reconnect a snapshot may well be older than what the last connection had sent.
-  if (update_count_ > 0 && event.epoch == epoch_ && event.timestamp < timestamp_) {
-    return BookFault::time_backwards;
-  }
-  return BookFault::none;
+BookChange Book::refuse(BookFault fault) noexcept {
+  state_ = BookState::stale;
+  fault_ = fault;
+  check_invariants();
+  return {.fault = fault};
 }
 
 BookChange Book::apply(const OrderbookEvent& event, std::size_t depth) noexcept {
@@ -151,24 +115,32 @@ BookChange Book::apply(const OrderbookEvent& event, std::size_t depth) noexcept 
     return {.fault = BookFault::old_epoch};
   }
   const std::size_t count = std::min<std::size_t>(event.unit_count, depth);
-  const BookFault fault = check(event, count);
-  if (fault != BookFault::none) {
-    state_ = BookState::stale;
-    fault_ = fault;
-    check_invariants();
-    return {.fault = fault};
+  const Counts counts{count, std::min<std::size_t>(event.ask_count, count),
+                      std::min<std::size_t>(event.bid_count, count)};
+  const BookUnit* const units = event.unit_array();
+  const bool wide = (event.flags & kWideSizes) != 0;
+  // Both sides full and nothing beyond int64: what most frames are, and look_at_rows judges.
+  const bool plain = counts.asks == count && counts.bids == count && !wide;
+  const bool late = goes_back(event);
+  // Decided at the first frame: the CPU does not change.
+  static const detail::RowsFunction look_at_rows = detail::best_rows_function();
+  detail::RowsChanged changed;
+  const bool good = look_at_rows(units_.data(), units, count, plain && !late, changed);
+  if (!good || !plain || late) {
+    BookFault fault = fault_of_levels(event, counts);
+    if (fault == BookFault::none && late) fault = BookFault::time_backwards;
+    if (fault != BookFault::none) return refuse(fault);
+    std::memcpy(static_cast<void*>(units_.data()), units, count * sizeof(BookUnit));
   }
-
-  Changed changed = replace_units(units_.data(), event.unit_array(), count);
-  // Levels that vanished because the frame is shorter; replace_units saw all the others.
+  UPFEED_ASSERT(fault_of_levels(event, counts) == BookFault::none);
+  // Levels that vanished because the frame is shorter; look_at_rows saw all the others.
   const std::uint32_t beyond = ~low_bits(count);
   changed.asks |= low_bits(ask_count_) & beyond;
   changed.bids |= low_bits(bid_count_) & beyond;
   for (std::size_t i = count; i < unit_count_; ++i) units_[i] = {};
 
-  const bool wide = !event.wide_sizes().empty();
   if (wide) {
-    const Changed sizes = replace_wide(wide_.data(), event.wide_sizes().data(), count);
+    const detail::RowsChanged sizes = replace_wide(wide_.data(), event.wide_sizes().data(), count);
     std::fill(wide_.begin() + static_cast<std::ptrdiff_t>(count), wide_.end(), WideUnitSizes{});
     // Two markers look alike, so only the wide forms can tell them apart. Where the book had none,
     // it had no marker, and the units told already.

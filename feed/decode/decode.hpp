@@ -118,7 +118,7 @@ class Decoder {
   /// payload  one whole message, UTF-8 JSON in any of the four formats, any key order;
   ///          kDecodePadding readable bytes follow it, their content is never believed.
   /// meta     copied into the event's header.
-  /// slot     at least event_room_bytes(payload.size()) bytes, aligned to 16; holds an event only
+  /// slot     at least event_room_bytes(payload.size()) bytes, aligned to 8; holds an event only
   /// when is_event(). errors   DecodeErrc. Never throws or allocates (UnknownMarkets::intern may
   /// wait for a mutex). threads  one thread at a time. source
   /// docs.upbit.com/kr/reference/websocket-guide and the page of each stream (2026-11).

@@ -143,10 +143,12 @@ class Book {
   [[nodiscard]] Level bid_unchecked(std::size_t i) const noexcept;
 
  private:
-  [[nodiscard]] BookFault check(const OrderbookEvent& event, std::size_t units) const noexcept;
+  BookChange refuse(BookFault fault) noexcept;
+  [[nodiscard]] bool goes_back(const OrderbookEvent& event) const noexcept;
   void check_invariants() const noexcept;
 
-  std::array<BookUnit, kBookDepthMax> units_{};
+  // Aligned, so that no unit lies across two cache lines.
+  alignas(sizeof(BookUnit)) std::array<BookUnit, kBookDepthMax> units_{};
   std::array<WideUnitSizes, kBookDepthMax> wide_{};  // filled only when has_wide_
   MarketCode code_;
   Decimal level_;
