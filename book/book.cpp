@@ -14,17 +14,6 @@ constexpr std::uint32_t low_bits(std::size_t count) {
 }
 static_assert(kBookDepthMax < 32, "a mask has one bit per level");
 
-detail::RowsChanged replace_wide(WideUnitSizes* held, const WideUnitSizes* fresh,
-                                 std::size_t count) {
-  detail::RowsChanged changed;
-  for (std::size_t i = 0; i < count; ++i) {
-    changed.asks |= std::uint32_t{held[i].ask_size != fresh[i].ask_size} << i;
-    changed.bids |= std::uint32_t{held[i].bid_size != fresh[i].bid_size} << i;
-    held[i] = fresh[i];
-  }
-  return changed;
-}
-
 /// How many units of a frame count, and how many of them have a level.
 struct Counts {
   std::size_t units;
@@ -77,15 +66,16 @@ bool sorted(const BookUnit* units, Counts counts) {
   return in_order;
 }
 
-/// The first rule that the levels of a frame break. Rule by rule, for whatever frame; one of full
-/// rows and narrow sizes is judged while it is compared, and comes here only when it broke one.
-BookFault fault_of_levels(const OrderbookEvent& event, Counts counts) {
+/// The first rule that a frame breaks. Rule by rule, for whatever frame: one of full rows and
+/// narrow sizes is judged while it is compared, and comes here only when it broke one.
+/// late  the time of the frame goes back.
+[[gnu::noinline]] BookFault fault_of(const OrderbookEvent& event, Counts counts, bool late) {
   const BookUnit* const units = event.unit_array();
   if (any_negative(event, counts.units)) return BookFault::negative;
   if (!all_padding_behind(units, counts)) return BookFault::padding_inside;
   if (!sorted(units, counts)) return BookFault::unsorted;
   if (crossed(units, counts)) return BookFault::crossed;
-  return BookFault::none;
+  return late ? BookFault::time_backwards : BookFault::none;
 }
 
 }  // namespace
@@ -100,6 +90,29 @@ BookChange Book::refuse(BookFault fault) noexcept {
   fault_ = fault;
   check_invariants();
   return {.fault = fault};
+}
+
+// The frame has fewer units than are held.
+std::uint64_t Book::drop_units_behind(std::size_t count) noexcept {
+  const std::uint32_t behind = ~low_bits(count);
+  std::fill(units_.begin() + static_cast<std::ptrdiff_t>(count), units_.begin() + unit_count_,
+            BookUnit{});
+  return detail::level_masks(low_bits(ask_count_) & behind, low_bits(bid_count_) & behind);
+}
+
+std::uint64_t Book::replace_wide(std::span<const WideUnitSizes> fresh) noexcept {
+  std::uint64_t changed = 0;
+  for (std::size_t i = 0; i < fresh.size(); ++i) {
+    changed |= detail::level_masks(wide_[i].ask_size != fresh[i].ask_size,
+                                   wide_[i].bid_size != fresh[i].bid_size)
+               << i;
+    wide_[i] = fresh[i];
+  }
+  std::fill(wide_.begin() + static_cast<std::ptrdiff_t>(fresh.size()), wide_.end(),
+            WideUnitSizes{});
+  // Two markers look alike, so only the wide forms can tell them apart. Where the book had none,
+  // it had no marker, and the units told already.
+  return has_wide_ ? changed : 0;
 }
 
 BookChange Book::apply(const OrderbookEvent& event, std::size_t depth) noexcept {
@@ -124,30 +137,20 @@ BookChange Book::apply(const OrderbookEvent& event, std::size_t depth) noexcept 
   const bool late = goes_back(event);
   // Decided at the first frame: the CPU does not change.
   static const detail::RowsFunction look_at_rows = detail::best_rows_function();
-  detail::RowsChanged changed;
-  const bool good = look_at_rows(units_.data(), units, count, plain && !late, changed);
-  if (!good || !plain || late) {
-    BookFault fault = fault_of_levels(event, counts);
-    if (fault == BookFault::none && late) fault = BookFault::time_backwards;
+  const detail::RowsFound rows = look_at_rows(units_.data(), units, count, plain && !late);
+  if (!rows.good() || !plain || late) [[unlikely]] {
+    const BookFault fault = fault_of(event, counts, late);
     if (fault != BookFault::none) return refuse(fault);
     std::memcpy(static_cast<void*>(units_.data()), units, count * sizeof(BookUnit));
   }
-  UPFEED_ASSERT(fault_of_levels(event, counts) == BookFault::none);
-  // Levels that vanished because the frame is shorter; look_at_rows saw all the others.
-  const std::uint32_t beyond = ~low_bits(count);
-  changed.asks |= low_bits(ask_count_) & beyond;
-  changed.bids |= low_bits(bid_count_) & beyond;
-  for (std::size_t i = count; i < unit_count_; ++i) units_[i] = {};
+  UPFEED_ASSERT(fault_of(event, counts, late) == BookFault::none);
 
-  if (wide) {
-    const detail::RowsChanged sizes = replace_wide(wide_.data(), event.wide_sizes().data(), count);
-    std::fill(wide_.begin() + static_cast<std::ptrdiff_t>(count), wide_.end(), WideUnitSizes{});
-    // Two markers look alike, so only the wide forms can tell them apart. Where the book had none,
-    // it had no marker, and the units told already.
-    if (has_wide_) {
-      changed.asks |= sizes.asks;
-      changed.bids |= sizes.bids;
-    }
+  std::uint64_t changed = rows.changed();
+  if (count < unit_count_) [[unlikely]] {
+    changed |= drop_units_behind(count);
+  }
+  if (wide) [[unlikely]] {
+    changed |= replace_wide(event.wide_sizes().first(count));
   }
   has_wide_ = wide;
   unit_count_ = static_cast<std::uint8_t>(count);
@@ -162,7 +165,8 @@ BookChange Book::apply(const OrderbookEvent& event, std::size_t depth) noexcept 
   state_ = BookState::live;
   fault_ = BookFault::none;
   check_invariants();
-  return {.fault = BookFault::none, .asks = changed.asks, .bids = changed.bids};
+  return {.asks = static_cast<std::uint32_t>(changed),
+          .bids = static_cast<std::uint32_t>(changed >> 32)};
 }
 
 void Book::check_invariants() const noexcept {

@@ -25,10 +25,9 @@ constexpr bool is_negative(std::uint64_t lane) {
 }  // namespace
 
 // No branch in the loop: levels change at random places, so one would be mispredicted.
-bool look_at_rows_portable(BookUnit* held, const BookUnit* fresh, std::size_t count, bool replace,
-                           RowsChanged& changed) noexcept {
-  changed = {};
-  if (count == 0) return true;
+RowsFound look_at_rows_portable(BookUnit* held, const BookUnit* fresh, std::size_t count,
+                                bool replace) noexcept {
+  if (count == 0) return {0, true};
   Pair masks{};
   Pair wrong{};  // the top bit of a lane: a value below zero, or a step that goes the wrong way
   Pair behind, sizes_behind;
@@ -47,14 +46,14 @@ bool look_at_rows_portable(BookUnit* held, const BookUnit* fresh, std::size_t co
     wrong |= prices | sizes | ((rise + Pair{kOnes, 0}) ^ Pair{0, kOnes});
     behind = prices;
   }
-  changed = {.asks = static_cast<std::uint32_t>(masks[kAsk]),
-             .bids = static_cast<std::uint32_t>(masks[kBid])};
   const bool good =
       !is_negative(wrong[kAsk] | wrong[kBid]) && fresh[0].bid_price < fresh[0].ask_price;
   if (good && replace) {
     std::memcpy(static_cast<void*>(held), fresh, count * sizeof(BookUnit));
   }
-  return good;
+  return {
+      level_masks(static_cast<std::uint32_t>(masks[kAsk]), static_cast<std::uint32_t>(masks[kBid])),
+      good};
 }
 
 RowsFunction best_rows_function() noexcept {

@@ -86,10 +86,10 @@ UPFEED_AVX2_INLINE std::uint32_t look_at_one(const BookUnit* held, const BookUni
   return (prices_and_sizes & 1) | (prices_and_sizes & 2) << (kGroup - 1);
 }
 
-UPFEED_AVX2_INLINE void add(RowsChanged& changed, std::uint32_t same, std::size_t first,
-                            std::uint32_t rows) {
-  changed.asks |= (~same & rows) << first;
-  changed.bids |= (~same >> kGroup & rows) << first;
+// Masks of those rows from `first` on that are not the same.
+UPFEED_AVX2_INLINE std::uint64_t changed(std::uint32_t same, std::uint32_t rows,
+                                         std::size_t first) {
+  return level_masks(~same & rows, ~same >> kGroup & rows) << first;
 }
 
 // Four at a time, or the compiler makes it a call of memcpy, which asks again what is known here.
@@ -108,34 +108,32 @@ UPFEED_AVX2_INLINE void copy_rows(BookUnit* held, const BookUnit* fresh, std::si
 
 }  // namespace
 
-UPFEED_AVX2 bool look_at_rows_avx2(BookUnit* held, const BookUnit* fresh, std::size_t count,
-                                   bool replace, RowsChanged& changed) noexcept {
-  changed = {};
-  if (count == 0) return true;
-  RowsChanged found;
+UPFEED_AVX2 RowsFound look_at_rows_avx2(BookUnit* held, const BookUnit* fresh, std::size_t count,
+                                        bool replace) noexcept {
+  if (count == 0) return {0, true};
+  std::uint64_t masks = 0;
   Seen seen{_mm256_setzero_si256(), _mm256_set1_epi64x(-1)};
   __m256i before = before_first(fresh);
   if (count < kGroup) {
     for (std::size_t i = 0; i < count; ++i) {
-      add(found, look_at_one(held + i, fresh + i, before, seen), i, 1);
+      masks |= changed(look_at_one(held + i, fresh + i, before, seen), 1, i);
     }
   } else {
     for (std::size_t i = 0;;) {
-      add(found, look_at_group(held + i, fresh + i, before, seen), i, (1U << kGroup) - 1);
+      masks |= changed(look_at_group(held + i, fresh + i, before, seen), (1U << kGroup) - 1, i);
       if (i == count - kGroup) break;
       // The last group takes in rows of the one before rather than going on row by row.
       i = std::min(i + kGroup, count - kGroup);
       before = ascending(load(fresh + i - 1));
     }
   }
-  changed = found;
   const int negative = _mm256_movemask_pd(_mm256_castsi256_pd(seen.any_bit));
   const int steps = _mm256_movemask_pd(_mm256_castsi256_pd(seen.all_steps));
   constexpr int kPrices = 0b0011;  // the steps of sizes mean nothing
-  if (negative != 0 || (steps & kPrices) != kPrices) return false;
-  if (fresh->bid_price >= fresh->ask_price) return false;
-  if (replace) copy_rows(held, fresh, count);
-  return true;
+  const bool good =
+      negative == 0 && (steps & kPrices) == kPrices && fresh->bid_price < fresh->ask_price;
+  if (good && replace) copy_rows(held, fresh, count);
+  return {masks, good};
 }
 
 }  // namespace upfeed::detail

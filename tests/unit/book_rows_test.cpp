@@ -42,11 +42,11 @@ bool is_good(const Rows& rows, std::size_t count) {
   return count == 0 || rows[0][1] < rows[0][0];
 }
 
-RowsChanged difference(const Rows& a, const Rows& b, std::size_t count) {
-  RowsChanged changed;
+std::uint64_t difference(const Rows& a, const Rows& b, std::size_t count) {
+  std::uint64_t changed = 0;
   for (std::size_t i = 0; i < count; ++i) {
-    if (a[i][0] != b[i][0] || a[i][2] != b[i][2]) changed.asks |= std::uint32_t{1} << i;
-    if (a[i][1] != b[i][1] || a[i][3] != b[i][3]) changed.bids |= std::uint32_t{1} << i;
+    if (a[i][0] != b[i][0] || a[i][2] != b[i][2]) changed |= std::uint64_t{1} << i;
+    if (a[i][1] != b[i][1] || a[i][3] != b[i][3]) changed |= std::uint64_t{1} << (32 + i);
   }
   return changed;
 }
@@ -66,12 +66,10 @@ class BookRows : public testing::TestWithParam<RowsFunction> {
     const auto before = units_of(held);
     const auto next = units_of(fresh);
     auto units = before;
-    RowsChanged changed{.asks = 0xDEAD, .bids = 0xBEEF};
-    const bool good = GetParam()(units.data(), next.data(), count, replace, changed);
-    const RowsChanged expected = difference(held, fresh, count);
-    ASSERT_EQ(good, is_good(fresh, count));
-    ASSERT_EQ(changed.asks, expected.asks);
-    ASSERT_EQ(changed.bids, expected.bids);
+    const RowsFound found = GetParam()(units.data(), next.data(), count, replace);
+    const bool good = is_good(fresh, count);
+    ASSERT_EQ(found.good(), good);
+    ASSERT_EQ(found.changed(), difference(held, fresh, count));
     for (std::size_t i = 0; i < units.size(); ++i) {
       ASSERT_EQ(units[i], good && replace && i < count ? next[i] : before[i]) << "row " << i;
     }
