@@ -19,6 +19,7 @@ struct Counts {
   std::size_t units;
   std::size_t asks;
   std::size_t bids;
+  [[nodiscard]] std::size_t both() const { return std::min(asks, bids); }
 };
 
 bool crossed(const BookUnit* units, Counts counts) {
@@ -66,8 +67,31 @@ bool sorted(const BookUnit* units, Counts counts) {
   return in_order;
 }
 
-/// The first rule that a frame breaks. Rule by rule, for whatever frame: one of full rows and
-/// narrow sizes is judged while it is compared, and comes here only when it broke one.
+/// Rows that not both sides reach, of a frame without wide sizes. Few, but of thin markets common.
+detail::RowsFound look_at_tail(const BookUnit* held, const BookUnit* fresh, Counts counts) {
+  const auto side_good = [](bool filled, bool in_order, Price price, Quantity size) {
+    return filled ? in_order && price >= Price() && size >= Quantity()
+                  : price == Price() && size == Quantity();
+  };
+  std::uint64_t changed = 0;
+  bool good = true;
+  for (std::size_t i = counts.both(); i < counts.units; ++i) {
+    const BookUnit& row = fresh[i];
+    const BookUnit& before = fresh[i == 0 ? 0 : i - 1];
+    changed |=
+        detail::level_masks(row.ask_price != held[i].ask_price || row.ask_size != held[i].ask_size,
+                            row.bid_price != held[i].bid_price || row.bid_size != held[i].bid_size)
+        << i;
+    good &= side_good(i < counts.asks, i == 0 || row.ask_price > before.ask_price, row.ask_price,
+                      row.ask_size);
+    good &= side_good(i < counts.bids, i == 0 || row.bid_price < before.bid_price, row.bid_price,
+                      row.bid_size);
+  }
+  return {changed, good};
+}
+
+/// The first rule that a frame breaks. Rule by rule, for whatever frame: one without wide
+/// sizes is judged while it is compared, and comes here only when it broke one.
 /// late  the time of the frame goes back.
 [[gnu::noinline]] BookFault fault_of(const OrderbookEvent& event, Counts counts, bool late) {
   const BookUnit* const units = event.unit_array();
@@ -132,15 +156,19 @@ BookChange Book::apply(const OrderbookEvent& event, std::size_t depth) noexcept 
                       std::min<std::size_t>(event.bid_count, count)};
   const BookUnit* const units = event.unit_array();
   const bool wide = (event.flags & kWideSizes) != 0;
-  // Both sides full and nothing beyond int64: what most frames are, and look_at_rows judges.
-  const bool plain = counts.asks == count && counts.bids == count && !wide;
+  // Both sides full and nothing beyond int64: most frames, for which one call does all.
+  const bool plain = counts.both() == count && !wide;
   const bool late = goes_back(event);
   // Decided at the first frame: the CPU does not change.
   static const detail::RowsFunction look_at_rows = detail::best_rows_function();
-  const detail::RowsFound rows = look_at_rows(units_.data(), units, count, plain && !late);
+  detail::RowsFound rows = look_at_rows(units_.data(), units, counts.both(), plain && !late);
   if (!rows.good() || !plain || late) [[unlikely]] {
-    const BookFault fault = fault_of(event, counts, late);
-    if (fault != BookFault::none) return refuse(fault);
+    const detail::RowsFound tail = look_at_tail(units_.data(), units, counts);
+    rows = {rows.changed() | tail.changed(), rows.good() && tail.good()};
+    if (!rows.good() || wide || late) {
+      const BookFault fault = fault_of(event, counts, late);
+      if (fault != BookFault::none) return refuse(fault);
+    }
     std::memcpy(static_cast<void*>(units_.data()), units, count * sizeof(BookUnit));
   }
   UPFEED_ASSERT(fault_of(event, counts, late) == BookFault::none);
