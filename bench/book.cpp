@@ -22,8 +22,9 @@ constexpr std::size_t kFrames = 128;
 constexpr int kRepeats = 20;  // of all frames in one round: long enough for the clock
 constexpr std::int64_t kOperations = std::int64_t{kFrames} * kRepeats;
 
-// One decoded order book in memory as a ring slot has it.
-struct alignas(16) Slot {
+// One decoded order book as a record of the ring has it: 8 bytes into a cache line.
+struct alignas(64) Slot {
+  std::uint64_t commit_word = 0;
   std::array<std::byte, kEventBytesMax> bytes{};
 
   [[nodiscard]] OrderbookEvent& event() { return *reinterpret_cast<OrderbookEvent*>(bytes.data()); }
@@ -47,7 +48,37 @@ std::vector<Slot> decode_books() {
   return slots;
 }
 
-using Levels = std::array<BookUnit, kBookDepthMax>;
+// The same books with exact sizes behind the units, one of them beyond int64, as of KRW-BTT.
+std::vector<Slot> widened(std::vector<Slot> slots) {
+  for (Slot& slot : slots) {
+    OrderbookEvent& event = slot.event();
+    event.flags |= kWideSizes;
+    for (std::size_t i = 0; i < event.unit_count; ++i) {
+      const BookUnit& unit = event.units()[i];
+      event.wide_array()[i] = {.ask_size = WideQuantity::from_raw(unit.ask_size.raw()),
+                               .bid_size = WideQuantity::from_raw(unit.bid_size.raw())};
+    }
+    event.wide_array()[0].ask_size = WideQuantity::from_raw(Int128{1} << 70);
+    event.unit_array()[0].ask_size = Quantity::wide_marker();
+  }
+  return slots;
+}
+
+// The same books with a bid side that ends five levels early, as of a thin market.
+std::vector<Slot> thinned(std::vector<Slot> slots) {
+  for (Slot& slot : slots) {
+    OrderbookEvent& event = slot.event();
+    event.bid_count = static_cast<std::uint8_t>(event.unit_count - 5);
+    for (std::size_t i = event.bid_count; i < event.unit_count; ++i) {
+      event.unit_array()[i].bid_price = Price();
+      event.unit_array()[i].bid_size = Quantity();
+    }
+  }
+  return slots;
+}
+
+// Aligned as those of a Book.
+struct alignas(sizeof(BookUnit)) Levels : std::array<BookUnit, kBookDepthMax> {};
 
 void copy_levels(const OrderbookEvent& event, Levels& levels) {
   std::memcpy(levels.data(), event.units().data(), event.units().size_bytes());
@@ -119,6 +150,12 @@ auto round_of(std::vector<Slot>& slots, Work work) {
 void prepare() {
   static std::vector<Slot> slots = decode_books();
   verify(slots);
+  static std::vector<Slot> wide = widened(slots);
+  static std::vector<Slot> thin = thinned(slots);
+  for (std::vector<Slot>* const frames : {&wide, &thin}) {
+    Book one;
+    for (Slot& slot : *frames) require(one.apply(slot.event()).applied(), "rare frames are good");
+  }
   static Book book;
   static Levels levels;
   static MapBook map;
@@ -142,18 +179,20 @@ void prepare() {
     benchmark::DoNotOptimize(&book_copy);
     benchmark::ClobberMemory();
   };
-  const auto add = [](const char* name, auto ours, auto other) {
+  const auto add = [](const char* name, std::vector<Slot>& frames, auto ours, auto other) {
     benchmark::RegisterBenchmark(name,
-                                 [ours, other](benchmark::State& state) {
-                                   compare(state, kOperations, round_of(slots, ours),
-                                           round_of(slots, other));
+                                 [&frames, ours, other](benchmark::State& state) {
+                                   compare(state, kOperations, round_of(frames, ours),
+                                           round_of(frames, other));
                                  })
         ->UseManualTime()
         ->Unit(benchmark::kMicrosecond);
   };
-  add("apply_30_units/vs_memcpy_of_levels", apply, copy);
-  add("apply_30_units/vs_map_rebuild", apply, rebuild);
-  add("shared_publish/vs_memcpy_of_book", publish, copy_book);
+  add("apply_30_units/vs_memcpy_of_levels", slots, apply, copy);
+  add("apply_30_units/vs_map_rebuild", slots, apply, rebuild);
+  add("apply_30_units_thin/vs_memcpy_of_levels", thin, apply, copy);
+  add("apply_30_units_wide/vs_memcpy_of_levels", wide, apply, copy);
+  add("shared_publish/vs_memcpy_of_book", slots, publish, copy_book);
 }
 
 }  // namespace

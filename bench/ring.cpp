@@ -5,7 +5,9 @@
 //      peek, check, release  <----- replies ------
 //
 // The trip goes through two rings, with one record under way at a time, so half of it is the
-// latency of one hand-over. The other side is an index-published ring of equal size.
+// latency of one hand-over. The other side is an index-published ring of equal size, Boost's
+// spsc_queue, or a bare hop: one word on a cache line of its own, back and forth, below which no
+// hand-over can go.
 
 #include "upfeed/spsc_ring.hpp"
 
@@ -13,6 +15,7 @@
 
 #include <array>
 #include <atomic>
+#include <boost/lockfree/spsc_queue.hpp>
 #include <cstring>
 #include <string>
 #include <thread>
@@ -65,6 +68,44 @@ class Index : public IndexRing<Payload<kBytes>> {
   Index() : IndexRing<Words>(kCapacityBytes) {}
 };
 
+// Copies on both sides: it has no claim and no peek in place for its producer.
+template <std::size_t kBytes>
+class Boost {
+ public:
+  using Words = Payload<kBytes>;
+  [[nodiscard]] Words* try_claim() { return queue_.write_available() != 0 ? &staged_ : nullptr; }
+  void publish() { queue_.push(staged_); }
+  [[nodiscard]] Words* peek() { return queue_.read_available() != 0 ? &queue_.front() : nullptr; }
+  void release() { queue_.pop(); }
+
+ private:
+  Words staged_;
+  boost::lockfree::spsc_queue<Words, boost::lockfree::capacity<kCapacityBytes / sizeof(Words)>>
+      queue_;
+};
+
+// Not a ring: the one word of a record that has no payload, on a line of its own. No space to wait
+// for, since one record is under way at a time.
+class Hop {
+ public:
+  using Words = Payload<8>;
+  [[nodiscard]] Words* try_claim() { return &words_; }
+  void publish() { word_.store(words_[0], std::memory_order_release); }
+  [[nodiscard]] Words* peek() {
+    const std::uint64_t word = word_.load(std::memory_order_acquire);
+    if (word == seen_) return nullptr;
+    read_[0] = word;
+    return &read_;
+  }
+  void release() { seen_ = read_[0]; }
+
+ private:
+  alignas(64) std::atomic<std::uint64_t> word_{0};
+  alignas(64) Words words_{};  // producer
+  alignas(64) Words read_{};   // consumer
+  std::uint64_t seen_ = 0;
+};
+
 // Spins, but not for ever where both threads have to share a core.
 template <class Poll>
 auto spin(Poll poll) {
@@ -110,7 +151,7 @@ struct Line {
 enum class Order : std::uint64_t { ours = 1, other = 2, quit = 3 };
 
 // Two lines and the thread that answers on whichever it is told to.
-template <std::size_t kBytes>
+template <class OursRing, class OtherRing>
 class Pair {
  public:
   // server_cpu  -1: not pinned.
@@ -161,8 +202,8 @@ class Pair {
     }
   }
 
-  Line<Ours<kBytes>> ours_;
-  Line<Index<kBytes>> other_;
+  Line<OursRing> ours_;
+  Line<OtherRing> other_;
   alignas(64) std::atomic<std::uint64_t> order_{0};
   std::uint64_t orders_given_ = 0;
   std::atomic<State> state_{State::starting};
@@ -175,10 +216,10 @@ struct Cpus {
   int server = -1;
 };
 
-template <std::size_t kBytes>
+template <class OursRing, class OtherRing>
 void round_trip(benchmark::State& state, Cpus cpus) {
   const bool client_pinned = cpus.client >= 0 && pin_this_thread(cpus.client);
-  Pair<kBytes> pair(cpus.server);
+  Pair<OursRing, OtherRing> pair(cpus.server);
   if (!client_pinned || !pair.pinned()) state.SetLabel("WARNING: not pinned");
   bool good = true;
   compare(
@@ -228,15 +269,23 @@ void verify(const std::string& name) {
   }
 }
 
+template <class OursRing, class OtherRing>
+void add_round_trip(const std::string& name, Cpus cpus) {
+  benchmark::RegisterBenchmark(
+      ("round_trip_half/" + name).c_str(),
+      [cpus](benchmark::State& state) { round_trip<OursRing, OtherRing>(state, cpus); })
+      ->UseManualTime()
+      ->Unit(benchmark::kMicrosecond);
+}
+
 template <std::size_t kBytes>
 void add_size(Cpus cpus) {
   const std::string bytes = std::to_string(kBytes);
   verify<Ours<kBytes>>("upfeed's ring of " + bytes + " B");
   verify<Index<kBytes>>("the index ring of " + bytes + " B");
-  benchmark::RegisterBenchmark(("round_trip_half/" + bytes + "/vs_index_ring").c_str(),
-                               [cpus](benchmark::State& state) { round_trip<kBytes>(state, cpus); })
-      ->UseManualTime()
-      ->Unit(benchmark::kMicrosecond);
+  verify<Boost<kBytes>>("Boost's queue of " + bytes + " B");
+  add_round_trip<Ours<kBytes>, Index<kBytes>>(bytes + "/vs_index_ring", cpus);
+  add_round_trip<Ours<kBytes>, Boost<kBytes>>(bytes + "/vs_boost_spsc_queue", cpus);
   benchmark::RegisterBenchmark(("one_thread/" + bytes + "/ours").c_str(), one_thread<Ours<kBytes>>);
   benchmark::RegisterBenchmark(("one_thread/" + bytes + "/index_ring").c_str(),
                                one_thread<Index<kBytes>>);
@@ -245,8 +294,9 @@ void add_size(Cpus cpus) {
 void prepare() {
   const std::vector<int> allowed = allowed_cpus();
   const Cpus cpus = allowed.size() < 2 ? Cpus{} : Cpus{allowed[0], allowed[1]};
-  add_size<48>(cpus);  // the largest payload that shares one cache line with its commit word
-  add_size<56>(cpus);
+  add_round_trip<Ours<8>, Hop>("8/vs_bare_hop", cpus);
+  add_round_trip<Ours<56>, Hop>("56/vs_bare_hop", cpus);
+  add_size<56>(cpus);  // the largest payload that shares one cache line with its commit word
   add_size<1024>(cpus);
 }
 

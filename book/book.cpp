@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstring>
 
+#include "book_rows.hpp"
+
 namespace upfeed {
 namespace {
 
@@ -12,130 +14,129 @@ constexpr std::uint32_t low_bits(std::size_t count) {
 }
 static_assert(kBookDepthMax < 32, "a mask has one bit per level");
 
-/// One bit per unit whose ask (or bid) differs from the one held at its place.
-struct Changed {
-  std::uint32_t asks = 0;
-  std::uint32_t bids = 0;
+/// How many units of a frame count, and how many of them have a level.
+struct Counts {
+  std::size_t units;
+  std::size_t asks;
+  std::size_t bids;
+  [[nodiscard]] std::size_t both() const { return std::min(asks, bids); }
 };
 
-/// The prices of a unit, or its sizes: ask and bid in one register of any 64-bit machine with
-/// vectors. Unsigned, so that no difference overflows.
-using Pair = std::uint64_t __attribute__((vector_size(16)));
-enum Lane : std::size_t { kAsk, kBid };
-constexpr std::uint64_t kOnes = ~std::uint64_t{0};
-static_assert(offsetof(BookUnit, ask_price) == 0 && offsetof(BookUnit, bid_price) == 8);
-static_assert(offsetof(BookUnit, ask_size) == 16 && offsetof(BookUnit, bid_size) == 24);
-
-void load_prices(Pair& pair, const BookUnit& unit) {
-  std::memcpy(&pair, &unit, sizeof pair);
-}
-void load_sizes(Pair& pair, const BookUnit& unit) {
-  std::memcpy(&pair, reinterpret_cast<const std::byte*>(&unit) + sizeof pair, sizeof pair);
-}
-constexpr bool is_negative(std::uint64_t lane) {
-  return lane >> 63 != 0;
+bool crossed(const BookUnit* units, Counts counts) {
+  return counts.asks > 0 && counts.bids > 0 && units[0].bid_price >= units[0].ask_price;
 }
 
-// No branch in the loop: levels change at random places, so one would be mispredicted.
-Changed replace_units(BookUnit* held, const BookUnit* fresh, std::size_t count) {
-  Pair masks{};
-  for (std::size_t i = count; i-- > 0;) {
-    Pair old_prices, old_sizes, prices, sizes;
-    load_prices(old_prices, held[i]);
-    load_sizes(old_sizes, held[i]);
-    load_prices(prices, fresh[i]);
-    load_sizes(sizes, fresh[i]);
-    const Pair difference = (old_prices ^ prices) | (old_sizes ^ sizes);
-    // The top bit of x | -x is set where x is not zero; it enters at the bottom of the mask.
-    masks = masks << 1 | (difference | -difference) >> 63;
-    held[i] = fresh[i];
-  }
-  return {.asks = static_cast<std::uint32_t>(masks[kAsk]),
-          .bids = static_cast<std::uint32_t>(masks[kBid])};
-}
-
-Changed replace_wide(WideUnitSizes* held, const WideUnitSizes* fresh, std::size_t count) {
-  Changed changed;
-  for (std::size_t i = 0; i < count; ++i) {
-    changed.asks |= std::uint32_t{held[i].ask_size != fresh[i].ask_size} << i;
-    changed.bids |= std::uint32_t{held[i].bid_size != fresh[i].bid_size} << i;
-    held[i] = fresh[i];
-  }
-  return changed;
-}
-
-/// Some price or size of the first `count` units is below zero.
 bool any_negative(const OrderbookEvent& event, std::size_t count) {
-  const BookUnit* const units = event.unit_array();
-  const std::span<const WideUnitSizes> wide = event.wide_sizes();
-  Pair all_prices{};
-  Pair all_sizes{};
-  for (std::size_t i = 0; i < count; ++i) {
-    Pair prices, sizes;
-    load_prices(prices, units[i]);
-    load_sizes(sizes, units[i]);
-    all_prices |= prices;
-    all_sizes |= sizes;
+  const std::span<const BookUnit> units = event.units().first(count);
+  std::int64_t prices = 0;
+  std::int64_t sizes = 0;
+  for (const BookUnit& unit : units) {
+    prices |= unit.ask_price.raw() | unit.bid_price.raw();
+    sizes |= unit.ask_size.raw() | unit.bid_size.raw();
   }
-  const bool negative_price = is_negative(all_prices[kAsk] | all_prices[kBid]);
-  if (wide.empty()) return negative_price || is_negative(all_sizes[kAsk] | all_sizes[kBid]);
-  Int128 all_wide = 0;  // the narrow sizes are no guide here: the marker is negative
-  for (std::size_t i = 0; i < count; ++i) {
-    all_wide |= wide[i].ask_size.raw() | wide[i].bid_size.raw();
+  if (event.wide_sizes().empty()) return (prices | sizes) < 0;
+  Int128 wide = 0;  // the narrow sizes are no guide here: the marker is negative
+  for (const WideUnitSizes& exact : event.wide_sizes().first(count)) {
+    wide |= exact.ask_size.raw() | exact.bid_size.raw();
   }
-  return negative_price || all_wide < 0;
+  return prices < 0 || wide < 0;
 }
 
-/// Asks strictly ascend and bids strictly descend. No price is negative.
-bool sorted(const BookUnit* units, std::size_t asks, std::size_t bids) {
-  const std::size_t both = std::min(asks, bids);
-  Pair wrong{};
-  for (std::size_t i = 1; i < both; ++i) {
-    Pair before, prices;
-    load_prices(before, units[i - 1]);
-    load_prices(prices, units[i]);
-    // An ask has risen when rise - 1 is not negative, a bid has fallen when ~rise = -rise - 1 is
-    // not.
-    const Pair rise = prices - before;
-    wrong |= (rise + Pair{kOnes, 0}) ^ Pair { 0, kOnes };
+/// Behind the counted levels nothing but zeros may come. A size that only the wide form holds shows
+/// here as its marker, which is not zero either.
+bool all_padding_behind(const BookUnit* units, Counts counts) {
+  std::int64_t behind = 0;
+  for (std::size_t i = counts.asks; i < counts.units; ++i) {
+    behind |= units[i].ask_price.raw() | units[i].ask_size.raw();
   }
-  bool in_order = !is_negative(wrong[kAsk] | wrong[kBid]);
-  for (std::size_t i = std::max<std::size_t>(both, 1); i < asks; ++i) {
+  for (std::size_t i = counts.bids; i < counts.units; ++i) {
+    behind |= units[i].bid_price.raw() | units[i].bid_size.raw();
+  }
+  return behind == 0;
+}
+
+/// Asks strictly ascend and bids strictly descend.
+bool sorted(const BookUnit* units, Counts counts) {
+  bool in_order = true;
+  for (std::size_t i = 1; i < counts.asks; ++i) {
     in_order &= units[i].ask_price > units[i - 1].ask_price;
   }
-  for (std::size_t i = std::max<std::size_t>(both, 1); i < bids; ++i) {
+  for (std::size_t i = 1; i < counts.bids; ++i) {
     in_order &= units[i].bid_price < units[i - 1].bid_price;
   }
   return in_order;
 }
 
+/// Rows that not both sides reach, of a frame without wide sizes. Few, but of thin markets common.
+detail::RowsFound look_at_tail(const BookUnit* held, const BookUnit* fresh, Counts counts) {
+  const auto side_good = [](bool filled, bool in_order, Price price, Quantity size) {
+    return filled ? in_order && price >= Price() && size >= Quantity()
+                  : price == Price() && size == Quantity();
+  };
+  std::uint64_t changed = 0;
+  bool good = true;
+  for (std::size_t i = counts.both(); i < counts.units; ++i) {
+    const BookUnit& row = fresh[i];
+    const BookUnit& before = fresh[i == 0 ? 0 : i - 1];
+    changed |=
+        detail::level_masks(row.ask_price != held[i].ask_price || row.ask_size != held[i].ask_size,
+                            row.bid_price != held[i].bid_price || row.bid_size != held[i].bid_size)
+        << i;
+    good &= side_good(i < counts.asks, i == 0 || row.ask_price > before.ask_price, row.ask_price,
+                      row.ask_size);
+    good &= side_good(i < counts.bids, i == 0 || row.bid_price < before.bid_price, row.bid_price,
+                      row.bid_size);
+  }
+  return {changed, good};
+}
+
+/// The first rule that a frame breaks. Rule by rule, for whatever frame: one without wide
+/// sizes is judged while it is compared, and comes here only when it broke one.
+/// late  the time of the frame goes back.
+[[gnu::noinline]] BookFault fault_of(const OrderbookEvent& event, Counts counts, bool late) {
+  const BookUnit* const units = event.unit_array();
+  if (any_negative(event, counts.units)) return BookFault::negative;
+  if (!all_padding_behind(units, counts)) return BookFault::padding_inside;
+  if (!sorted(units, counts)) return BookFault::unsorted;
+  if (crossed(units, counts)) return BookFault::crossed;
+  return late ? BookFault::time_backwards : BookFault::none;
+}
+
 }  // namespace
 
-BookFault Book::check(const OrderbookEvent& event, std::size_t count) const noexcept {
-  const BookUnit* const units = event.unit_array();
-  const std::size_t asks = std::min<std::size_t>(event.ask_count, count);
-  const std::size_t bids = std::min<std::size_t>(event.bid_count, count);
+// After a reconnect a snapshot may well be older than what the last connection had sent.
+bool Book::goes_back(const OrderbookEvent& event) const noexcept {
+  return update_count_ > 0 && event.epoch == epoch_ && event.timestamp < timestamp_;
+}
 
-  if (any_negative(event, count)) return BookFault::negative;
+BookChange Book::refuse(BookFault fault) noexcept {
+  state_ = BookState::stale;
+  fault_ = fault;
+  check_invariants();
+  return {.fault = fault};
+}
 
-  // Behind the counted levels nothing but zeros may come. A size that only the wide form holds
-  // shows here as its marker, which is not zero either.
-  std::int64_t behind = 0;
-  for (std::size_t i = asks; i < count; ++i) {
-    behind |= units[i].ask_price.raw() | units[i].ask_size.raw();
-  }
-  for (std::size_t i = bids; i < count; ++i) {
-    behind |= units[i].bid_price.raw() | units[i].bid_size.raw();
-  }
-  if (behind != 0) return BookFault::padding_inside;
+// The frame has fewer units than are held.
+std::uint64_t Book::drop_units_behind(std::size_t count) noexcept {
+  const std::uint32_t behind = ~low_bits(count);
+  std::fill(units_.begin() + static_cast<std::ptrdiff_t>(count), units_.begin() + unit_count_,
+            BookUnit{});
+  return detail::level_masks(low_bits(ask_count_) & behind, low_bits(bid_count_) & behind);
+}
 
-  if (!sorted(units, asks, bids)) return BookFault::unsorted;
-  if (asks > 0 && bids > 0 && units[0].bid_price >= units[0].ask_price) return BookFault::crossed;
-  // After a reconnect a snapshot may well be older than what the last connection had sent.
-  if (update_count_ > 0 && event.epoch == epoch_ && event.timestamp < timestamp_) {
-    return BookFault::time_backwards;
+std::uint64_t Book::replace_wide(std::span<const WideUnitSizes> fresh) noexcept {
+  std::uint64_t changed = 0;
+  for (std::size_t i = 0; i < fresh.size(); ++i) {
+    changed |= detail::level_masks(wide_[i].ask_size != fresh[i].ask_size,
+                                   wide_[i].bid_size != fresh[i].bid_size)
+               << i;
+    wide_[i] = fresh[i];
   }
-  return BookFault::none;
+  std::fill(wide_.begin() + static_cast<std::ptrdiff_t>(fresh.size()), wide_.end(),
+            WideUnitSizes{});
+  // Two markers look alike, so only the wide forms can tell them apart. Where the book had none,
+  // it had no marker, and the units told already.
+  return has_wide_ ? changed : 0;
 }
 
 BookChange Book::apply(const OrderbookEvent& event, std::size_t depth) noexcept {
@@ -151,31 +152,33 @@ BookChange Book::apply(const OrderbookEvent& event, std::size_t depth) noexcept 
     return {.fault = BookFault::old_epoch};
   }
   const std::size_t count = std::min<std::size_t>(event.unit_count, depth);
-  const BookFault fault = check(event, count);
-  if (fault != BookFault::none) {
-    state_ = BookState::stale;
-    fault_ = fault;
-    check_invariants();
-    return {.fault = fault};
-  }
-
-  Changed changed = replace_units(units_.data(), event.unit_array(), count);
-  // Levels that vanished because the frame is shorter; replace_units saw all the others.
-  const std::uint32_t beyond = ~low_bits(count);
-  changed.asks |= low_bits(ask_count_) & beyond;
-  changed.bids |= low_bits(bid_count_) & beyond;
-  for (std::size_t i = count; i < unit_count_; ++i) units_[i] = {};
-
-  const bool wide = !event.wide_sizes().empty();
-  if (wide) {
-    const Changed sizes = replace_wide(wide_.data(), event.wide_sizes().data(), count);
-    std::fill(wide_.begin() + static_cast<std::ptrdiff_t>(count), wide_.end(), WideUnitSizes{});
-    // Two markers look alike, so only the wide forms can tell them apart. Where the book had none,
-    // it had no marker, and the units told already.
-    if (has_wide_) {
-      changed.asks |= sizes.asks;
-      changed.bids |= sizes.bids;
+  const Counts counts{count, std::min<std::size_t>(event.ask_count, count),
+                      std::min<std::size_t>(event.bid_count, count)};
+  const BookUnit* const units = event.unit_array();
+  const bool wide = (event.flags & kWideSizes) != 0;
+  // Both sides full and nothing beyond int64: most frames, for which one call does all.
+  const bool plain = counts.both() == count && !wide;
+  const bool late = goes_back(event);
+  // Decided at the first frame: the CPU does not change.
+  static const detail::RowsFunction look_at_rows = detail::best_rows_function();
+  detail::RowsFound rows = look_at_rows(units_.data(), units, counts.both(), plain && !late);
+  if (!rows.good() || !plain || late) [[unlikely]] {
+    const detail::RowsFound tail = look_at_tail(units_.data(), units, counts);
+    rows = {rows.changed() | tail.changed(), rows.good() && tail.good()};
+    if (!rows.good() || wide || late) {
+      const BookFault fault = fault_of(event, counts, late);
+      if (fault != BookFault::none) return refuse(fault);
     }
+    std::memcpy(static_cast<void*>(units_.data()), units, count * sizeof(BookUnit));
+  }
+  UPFEED_ASSERT(fault_of(event, counts, late) == BookFault::none);
+
+  std::uint64_t changed = rows.changed();
+  if (count < unit_count_) [[unlikely]] {
+    changed |= drop_units_behind(count);
+  }
+  if (wide) [[unlikely]] {
+    changed |= replace_wide(event.wide_sizes().first(count));
   }
   has_wide_ = wide;
   unit_count_ = static_cast<std::uint8_t>(count);
@@ -190,7 +193,8 @@ BookChange Book::apply(const OrderbookEvent& event, std::size_t depth) noexcept 
   state_ = BookState::live;
   fault_ = BookFault::none;
   check_invariants();
-  return {.fault = BookFault::none, .asks = changed.asks, .bids = changed.bids};
+  return {.asks = static_cast<std::uint32_t>(changed),
+          .bids = static_cast<std::uint32_t>(changed >> 32)};
 }
 
 void Book::check_invariants() const noexcept {

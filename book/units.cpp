@@ -154,11 +154,11 @@ double Quantity::to_double() const noexcept {
 }
 
 double WideQuantity::to_double() const noexcept {
-  return nearest_double(raw_ < 0, magnitude_of(raw_), -kFixedDecimals);
+  return nearest_double(raw() < 0, magnitude_of(raw()), -kFixedDecimals);
 }
 
 double Decimal::to_double() const noexcept {
-  return nearest_double(mantissa_ < 0, magnitude_of(mantissa_), exponent_);
+  return nearest_double(mantissa() < 0, magnitude_of(mantissa()), exponent_);
 }
 
 std::optional<Decimal> Decimal::from_parts(Int128 mantissa, int exponent) noexcept {
@@ -187,22 +187,22 @@ std::optional<Decimal> Decimal::parse(std::string_view text) noexcept {
   if (detail::split_number(text, parts) != NumberStatus::ok) return std::nullopt;
   if (parts.exponent > kExponentMax || parts.exponent < -kExponentMax) return std::nullopt;
   Decimal result;  // split_number's parts are normalised, and 38 digits fit the mantissa
-  result.mantissa_ = static_cast<Int128>(parts.digits);
-  if (parts.negative) result.mantissa_ = -result.mantissa_;
+  const auto digits = static_cast<Int128>(parts.digits);
+  result.mantissa_ = parts.negative ? -digits : digits;
   result.exponent_ = parts.exponent;
   return result;
 }
 
 std::strong_ordering Decimal::compare(const Decimal& a, const Decimal& b) noexcept {
   const auto sign = [](const Decimal& value) {
-    return (value.mantissa_ > 0 ? 1 : 0) - (value.mantissa_ < 0 ? 1 : 0);
+    return (value.mantissa() > 0 ? 1 : 0) - (value.mantissa() < 0 ? 1 : 0);
   };
   if (sign(a) != sign(b) || sign(a) == 0) return sign(a) <=> sign(b);
 
   char a_text[kDigitsMax + 1];
   char b_text[kDigitsMax + 1];
-  const char* const a_end = write_digits(a_text, magnitude_of(a.mantissa_));
-  const char* const b_end = write_digits(b_text, magnitude_of(b.mantissa_));
+  const char* const a_end = write_digits(a_text, magnitude_of(a.mantissa()));
+  const char* const b_end = write_digits(b_text, magnitude_of(b.mantissa()));
   const std::string_view a_digits(a_text, static_cast<std::size_t>(a_end - a_text));
   const std::string_view b_digits(b_text, static_cast<std::size_t>(b_end - b_text));
   // The place of the first digit decides; where it is the same, the digits do. There are no

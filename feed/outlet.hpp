@@ -48,7 +48,7 @@ class Outlet {
   /// pending_max  (market, stream) values that can wait at a time.
   Outlet(SpscRing& ring, IntakeCounters& counters, std::size_t pending_max);
 
-  /// Room for the event of a frame of that size (event_room_bytes), aligned to 16; valid until
+  /// Room for the event of a frame of that size (event_room_bytes), aligned to 8; valid until
   /// commit() or the next claim(). An unused claim costs nothing.
   [[nodiscard]] std::span<std::byte> claim(std::size_t payload_bytes) noexcept;
   /// Hands on the event written into the claimed room.

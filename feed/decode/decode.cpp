@@ -66,7 +66,7 @@ class Decoder::Impl {
   Decoded decode(std::span<const char> payload, const FrameMeta& meta,
                  std::span<std::byte> slot) noexcept {
     UPFEED_ASSERT(slot.size() >= event_room_bytes(payload.size()));
-    UPFEED_ASSERT(reinterpret_cast<std::uintptr_t>(slot.data()) % 16 == 0);
+    UPFEED_ASSERT(reinterpret_cast<std::uintptr_t>(slot.data()) % alignof(EventHeader) == 0);
     decoded_ = {};
     decoded_.errc = decode_text(trim({payload.data(), payload.size()}), meta, slot.data());
     if (!decoded_.ok()) decoded_.size_bytes = 0;

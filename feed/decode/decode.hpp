@@ -118,7 +118,7 @@ class Decoder {
   /// payload  one whole message, UTF-8 JSON in any of the four formats, any key order;
   ///          kDecodePadding readable bytes follow it, their content is never believed.
   /// meta     copied into the event's header.
-  /// slot     event_room_bytes(payload.size()) bytes or more, aligned to 16; holds an event only
+  /// slot     event_room_bytes(payload.size()) bytes or more, aligned to 8; holds an event only
   ///          when is_event().
   /// errors   DecodeErrc. Never throws or allocates (UnknownMarkets::intern may wait for a mutex).
   /// threads  one thread at a time.

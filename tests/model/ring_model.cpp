@@ -48,7 +48,7 @@
 namespace {
 
 constexpr std::size_t kLineBytes = 64;
-constexpr std::size_t kHeaderBytes = 16;
+constexpr std::size_t kHeaderBytes = 8;
 constexpr std::size_t kLineCount = 16;  // so that a batch of the hand-back is two lines
 constexpr std::size_t kCapacity = kLineCount * kLineBytes;
 constexpr std::size_t kLargest = kCapacity - kLineBytes - kHeaderBytes;
@@ -167,9 +167,9 @@ const std::vector<Scenario> kScenarios = {
     {"small records, which fill the ring and wrap",
      {{140, 140},
       {300, 300},
-      {48, 1},
+      {56, 1},
       {400, 160},
-      {49, 49},
+      {57, 57},
       {20, 20},
       {600, 0},
       {310, 200},
@@ -177,7 +177,7 @@ const std::vector<Scenario> kScenarios = {
     {"the largest record between small ones, which fits only when drained",
      {{40, 40}, {kLargest, kLargest}, {100, 50}, {kLargest, 30}, {kLargest, kLargest}, {1, 1}}},
     {"short records in the largest claims, as of a decoder that learns the size last",
-     {{kLargest, 10}, {kLargest, 120}, {kLargest, 0}, {kLargest, 48}, {kLargest, 450}, {100, 20}}},
+     {{kLargest, 10}, {kLargest, 120}, {kLargest, 0}, {kLargest, 56}, {kLargest, 450}, {100, 20}}},
 };
 const Scenario* scenario_in_use = nullptr;
 

@@ -248,7 +248,7 @@ TEST(Book, wide_sizes_are_exact_and_compared) {
   EXPECT_EQ(change.asks, 0b1U);
   EXPECT_EQ(change.bids, 0U);
   change = book.apply(BookFrame({{"101", "7"}, {"102", "2"}}, kBids).event());
-  change = book.apply(BookFrame({{"101", "7"}, {"102", "2"}}, {{"100", "9E29"}}).event());
+  change = book.apply(BookFrame({{"101", "7"}, {"102", "2"}}, {{"100", "8E29"}}).event());
   EXPECT_EQ(change.fault, BookFault::none);
   EXPECT_EQ(change.asks, 0U);
   EXPECT_EQ(change.bids, 0b111U) << "one changed, two vanished";

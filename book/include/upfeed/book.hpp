@@ -36,8 +36,9 @@ namespace upfeed {
 
 enum class BookState : std::uint8_t { never_seen, live, stale, disconnected };
 
-/// Why a book is not live.
-enum class BookFault : std::uint8_t {
+/// Why a book is not live. As wide as the masks of a BookChange, which is then returned in two
+/// registers without a detour through memory.
+enum class BookFault : std::uint32_t {
   none,
   unsorted,        ///< asks do not ascend or bids do not descend
   crossed,         ///< best bid >= best ask
@@ -61,9 +62,9 @@ struct Level {
 /// What one apply() did. Bit i of a mask: level i of that side differs in price or size from what
 /// the book held before, levels that appeared or vanished included.
 struct BookChange {
-  BookFault fault = BookFault::none;
   std::uint32_t asks = 0;
   std::uint32_t bids = 0;
+  BookFault fault = BookFault::none;
   [[nodiscard]] bool applied() const { return fault == BookFault::none; }
 };
 
@@ -143,10 +144,15 @@ class Book {
   [[nodiscard]] Level bid_unchecked(std::size_t i) const noexcept;
 
  private:
-  [[nodiscard]] BookFault check(const OrderbookEvent& event, std::size_t units) const noexcept;
+  // Both give the masks of what changed, asks from bit 0 and bids from bit 32.
+  std::uint64_t drop_units_behind(std::size_t count) noexcept;
+  std::uint64_t replace_wide(std::span<const WideUnitSizes> fresh) noexcept;
+  BookChange refuse(BookFault fault) noexcept;
+  [[nodiscard]] bool goes_back(const OrderbookEvent& event) const noexcept;
   void check_invariants() const noexcept;
 
-  std::array<BookUnit, kBookDepthMax> units_{};
+  // Aligned, so that no unit lies across two cache lines.
+  alignas(sizeof(BookUnit)) std::array<BookUnit, kBookDepthMax> units_{};
   std::array<WideUnitSizes, kBookDepthMax> wide_{};  // filled only when has_wide_
   MarketCode code_;
   Decimal level_;

@@ -215,11 +215,18 @@ struct OrderbookEvent : EventHeader {
 
   /// For whoever fills a slot: the place of the units, kBookDepthMax of them.
   [[nodiscard]] BookUnit* unit_array() noexcept {
-    return reinterpret_cast<BookUnit*>(reinterpret_cast<std::byte*>(this) + sizeof(*this));
+    return reinterpret_cast<BookUnit*>(reinterpret_cast<std::byte*>(this) + units_offset());
   }
   [[nodiscard]] const BookUnit* unit_array() const noexcept {
     return reinterpret_cast<const BookUnit*>(reinterpret_cast<const std::byte*>(this) +
-                                             sizeof(*this));
+                                             units_offset());
+  }
+  /// Where the units start. Of a record that lies 8 bytes into a cache line, as behind a header of
+  /// 8 bytes, no unit then lies across two lines, which would double the reads of the book.
+  [[nodiscard]] static constexpr std::size_t units_offset() {
+    return (8 + sizeof(OrderbookEvent) + sizeof(BookUnit) - 1) / sizeof(BookUnit) *
+               sizeof(BookUnit) -
+           8;
   }
   /// The place of the wide sizes, right behind the units; unit_count must be set.
   [[nodiscard]] WideUnitSizes* wide_array() noexcept {
@@ -227,10 +234,10 @@ struct OrderbookEvent : EventHeader {
   }
   /// Bytes of a record with these counts.
   [[nodiscard]] static constexpr std::size_t record_bytes(std::size_t units, bool wide) {
-    return sizeof(OrderbookEvent) + units * (sizeof(BookUnit) + (wide ? sizeof(WideUnitSizes) : 0));
+    return units_offset() + units * (sizeof(BookUnit) + (wide ? sizeof(WideUnitSizes) : 0));
   }
   /// Writes this book, cut to at most unit_count_max units, to `out`, which must have room for
-  /// record_bytes(min(unit_count, unit_count_max), wide) bytes and be aligned to 16.
+  /// record_bytes(min(unit_count, unit_count_max), wide) bytes and be aligned as the event.
   OrderbookEvent* copy(std::size_t unit_count_max, std::byte* out) const noexcept {
     const std::size_t kept = unit_count < unit_count_max ? unit_count : unit_count_max;
     const bool wide = (flags & kWideSizes) != 0;
@@ -248,8 +255,9 @@ struct OrderbookEvent : EventHeader {
     return copied;
   }
 };
-static_assert(sizeof(OrderbookEvent) % alignof(WideUnitSizes) == 0,
-              "units and wide sizes follow the event without padding");
+static_assert(OrderbookEvent::units_offset() % alignof(BookUnit) == 0 &&
+                  sizeof(BookUnit) % alignof(WideUnitSizes) == 0,
+              "units and wide sizes are aligned where they stand");
 
 /// States of a connection.
 // clang-format off
@@ -352,6 +360,10 @@ inline constexpr std::size_t kEventBytesMax = std::size_t{32} << 10;
                                      : kEventBytesMax;
 }
 static_assert(sizeof(MyAsset) <= 4 * 23 && sizeof(MyAssetEvent) <= kMarketEventBytesMax);
+static_assert(alignof(TickerEvent) <= 8 && alignof(OrderbookEvent) <= 8 &&
+                  alignof(StatusEvent) <= 8 && alignof(MyOrderEvent) <= 8 &&
+                  alignof(MyAssetEvent) <= 8 && alignof(AnnouncementEvent) <= 8,
+              "all that a slot of a ring promises");
 
 /// Calls visitor with the event behind header in its own type.
 template <class Visitor>

@@ -29,6 +29,27 @@ inline constexpr std::int64_t kFixedScale = 100'000'000;
 
 class Decimal;
 
+namespace detail {
+
+/// How an Int128 lies in a record: aligned to 8 only. With the 16 of an Int128 no record could
+/// start behind a header of 8 bytes, and a Decimal would take 32 bytes.
+class StoredInt128 {
+ public:
+  constexpr StoredInt128() = default;
+  constexpr StoredInt128(Int128 value)  // NOLINT(google-explicit-constructor): it is the value
+      : low_(static_cast<std::uint64_t>(value)), high_(static_cast<std::int64_t>(value >> 64)) {}
+  [[nodiscard]] constexpr Int128 value() const {
+    return static_cast<Int128>(Uint128{static_cast<std::uint64_t>(high_)} << 64 | low_);
+  }
+  friend constexpr bool operator==(StoredInt128, StoredInt128) = default;
+
+ private:
+  std::uint64_t low_ = 0;
+  std::int64_t high_ = 0;
+};
+
+}  // namespace detail
+
 /// A price in units of 1e-8 of the quote currency; also a signed price difference.
 /// Range +-92,233,720,368.54775807.
 class Price {
@@ -64,26 +85,26 @@ class WideQuantity {
   /// As Price::parse, within +-2^126 raw.
   [[nodiscard]] static std::optional<WideQuantity> parse(std::string_view text) noexcept;
 
-  [[nodiscard]] constexpr Int128 raw() const { return raw_; }
+  [[nodiscard]] constexpr Int128 raw() const { return raw_.value(); }
   [[nodiscard]] double to_double() const noexcept;
   [[nodiscard]] std::string to_string() const;
 
   friend constexpr bool operator==(WideQuantity, WideQuantity) = default;
   friend constexpr std::strong_ordering operator<=>(WideQuantity a, WideQuantity b) {
-    return a.raw_ < b.raw_   ? std::strong_ordering::less
-           : a.raw_ > b.raw_ ? std::strong_ordering::greater
-                             : std::strong_ordering::equal;
+    return a.raw() < b.raw()   ? std::strong_ordering::less
+           : a.raw() > b.raw() ? std::strong_ordering::greater
+                               : std::strong_ordering::equal;
   }
   friend constexpr WideQuantity operator+(WideQuantity a, WideQuantity b) {
-    return WideQuantity(a.raw_ + b.raw_);
+    return WideQuantity(a.raw() + b.raw());
   }
   friend constexpr WideQuantity operator-(WideQuantity a, WideQuantity b) {
-    return WideQuantity(a.raw_ - b.raw_);
+    return WideQuantity(a.raw() - b.raw());
   }
 
  private:
   constexpr explicit WideQuantity(Int128 raw) : raw_(raw) {}
-  Int128 raw_ = 0;
+  detail::StoredInt128 raw_;
 };
 
 /// The size of a book level: int64 in units of 1e-8, so that a level never pays for the wide form.
@@ -134,9 +155,9 @@ class Decimal {
   /// digits, or exponent out of range.
   [[nodiscard]] static std::optional<Decimal> parse(std::string_view text) noexcept;
 
-  [[nodiscard]] constexpr Int128 mantissa() const { return mantissa_; }
+  [[nodiscard]] constexpr Int128 mantissa() const { return mantissa_.value(); }
   [[nodiscard]] constexpr int exponent() const { return exponent_; }
-  [[nodiscard]] constexpr bool is_zero() const { return mantissa_ == 0; }
+  [[nodiscard]] constexpr bool is_zero() const { return mantissa() == 0; }
   [[nodiscard]] double to_double() const noexcept;
   [[nodiscard]] std::string to_string() const;
 
@@ -147,7 +168,7 @@ class Decimal {
   static constexpr int kExponentMax = 64;
 
  private:
-  Int128 mantissa_ = 0;
+  detail::StoredInt128 mantissa_;
   std::int32_t exponent_ = 0;
 };
 

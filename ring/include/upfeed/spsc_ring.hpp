@@ -7,14 +7,14 @@
 // Positions are byte counts that only grow; position & (capacity - 1) is the offset in the memory.
 // A record starts on a cache line and takes whole lines:
 //
-//      line       0        8        16                                    64
-//      0          | commit | unused | payload .............................|
+//      line       0        8                                              64
+//      0          | commit | payload ......................................|
 //      1 .. n     | payload, then padding to the end of the line           |
 //
 // The commit word is the only hand-over of a record: 0 while it is not there, its payload size once
 // it is. Record and commit word travel in the same cache line, so a small record costs the reader
-// one line transfer where an index beside the data costs two. The header takes 16 bytes so that
-// payloads hold 16-byte aligned types; a type of that alignment could not use the 8 spare bytes.
+// one line transfer where an index beside the data costs two. Up to 56 bytes fit that line; the
+// price is that payloads are aligned to 8 and no more.
 //
 //      free ... | released, kept for a batch | to be read | claimed ... | 0 | free ...
 //               ^ handed_back_               ^ read_      ^ tail_       ^ next commit word
@@ -81,13 +81,13 @@ template <class Storage = MirroredMemory, class Atomics = StdAtomics>
 class BasicSpscRing {
  public:
   /// Every payload starts on a multiple of this.
-  static constexpr std::size_t kPayloadAlignment = 16;
+  static constexpr std::size_t kPayloadAlignment = 8;
 
   /// Reserves all memory; nothing is allocated later.
   /// capacity_bytes    a power of two, and what the storage asks for (MirroredMemory: a multiple
   ///                   of the page size). Never rounded.
   /// max_record_bytes  the largest claim, at least 1. A record of that size fits whenever the ring
-  ///                   is drained, so it is at most capacity_bytes - 80.
+  ///                   is drained, so it is at most capacity_bytes - 72.
   /// errors            std::invalid_argument naming field, value and way out; std::system_error if
   ///                   the memory is not to be had.
   BasicSpscRing(std::size_t capacity_bytes, std::size_t max_record_bytes)
@@ -196,7 +196,7 @@ class BasicSpscRing {
 
  private:
   static constexpr std::size_t kLineBytes = 64;
-  static constexpr std::size_t kHeaderBytes = 16;
+  static constexpr std::size_t kHeaderBytes = sizeof(std::uint64_t);
   static constexpr std::size_t kBatchesPerRound = 8;
   static_assert(kHeaderBytes % kPayloadAlignment == 0 && kLineBytes % kPayloadAlignment == 0);
 
