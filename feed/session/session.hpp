@@ -74,8 +74,7 @@ struct SessionAction {
   std::string text;               ///< send_text: the message; status: fits StatusEvent::text
 };
 
-inline constexpr std::size_t kStatusCauseCount =
-    static_cast<std::size_t>(StatusCause::message_timeout) + 1;
+inline constexpr std::size_t kStatusCauseCount = static_cast<std::size_t>(StatusCause::renewed) + 1;
 
 /// Grow only. Plain numbers of the driving thread.
 struct SessionCounters {
