@@ -18,8 +18,8 @@ struct Named {
 };
 
 Flag flag_of(const WantedStream& stream, StreamStage stage) {
-  if (stream.mode == StreamMode::snapshot_only) return Flag::only_snapshot;
-  if (stream.kind == EventKind::orderbook) return Flag::none;
+  if (is_snapshot_only(stream)) return Flag::only_snapshot;
+  if (stream.kind == EventKind::orderbook || !is_market_stream(stream.kind)) return Flag::none;
   const bool live = stage == StreamStage::arrived;
   return live || stream.mode == StreamMode::realtime_only ? Flag::only_realtime : Flag::none;
 }
@@ -28,7 +28,8 @@ Flag flag_of(const WantedStream& stream, StreamStage stage) {
 bool same_object(const Named& a, const Named& b) {
   return a.stream->kind == b.stream->kind &&
          (a.stream->kind != EventKind::candle || a.stream->candle_unit == b.stream->candle_unit) &&
-         a.stream->level == b.stream->level && a.flag == b.flag;
+         a.stream->level == b.stream->level && a.stream->options == b.stream->options &&
+         a.flag == b.flag;
 }
 
 bool object_before(const Named& a, const Named& b) {
@@ -39,6 +40,7 @@ bool object_before(const Named& a, const Named& b) {
   if (const auto order = Decimal::compare(a.stream->level, b.stream->level); order != 0) {
     return order < 0;
   }
+  if (const auto order = a.stream->options <=> b.stream->options; order != 0) return order < 0;
   return a.flag < b.flag;
 }
 
@@ -53,16 +55,23 @@ void append_code(const WantedStream& stream, std::string& out) {
   out += '"';
 }
 
+void append_codes(std::span<const Named> streams, std::string& out) {
+  out += R"(,"codes":[)";
+  for (const Named& named : streams) {
+    if (&named != &streams.front()) out += ',';
+    append_code(*named.stream, out);
+  }
+  out += ']';
+}
+
 void append_object(std::span<const Named> streams, std::string& out) {
   const Named& first = streams.front();
   out += R"({"type":")";
   out += wire_type(*first.stream);
-  out += R"(","codes":[)";
-  for (const Named& named : streams) {
-    if (&named != &first) out += ',';
-    append_code(*named.stream, out);
-  }
-  out += ']';
+  out += '"';
+  // Sorted, so a stream of all markets (or of none) comes first and stands for the rest.
+  if (!first.stream->code.empty()) append_codes(streams, out);
+  if (!first.stream->options.empty()) out.append(1, ',').append(first.stream->options);
   if (!first.stream->level.is_zero()) {
     out += R"(,"level":)";
     out += first.stream->level.to_string();
@@ -89,8 +98,7 @@ std::string request_text(std::string_view ticket, std::string_view format, const
   std::vector<Named> named;
   named.reserve(wanted.size());
   for (std::size_t i = 0; i < wanted.size(); ++i) {
-    const bool is_finished =
-        wanted[i].mode == StreamMode::snapshot_only && stages[i] == StreamStage::arrived;
+    const bool is_finished = is_snapshot_only(wanted[i]) && stages[i] == StreamStage::arrived;
     if (is_finished && finished == Finished::left_out) continue;
     named.push_back({&wanted[i], flag_of(wanted[i], stages[i])});
   }

@@ -7,6 +7,9 @@
 //    {"type":"orderbook","codes":["KRW-BTC","KRW-ETH.5"]},              always with snapshot
 //    {"type":"orderbook","codes":["KRW-BTC"],"level":10000},            one object per level
 //    {"type":"candle.1m","codes":["KRW-BTC"],"is_only_snapshot":true},  snapshot_only
+//    {"type":"myOrder"},                                                all markets
+//    {"type":"myAsset"},                                                never with codes
+//    {"type":"announcement","categories":["trade"]},                    one object per options
 //    {"format":"DEFAULT"}]
 //
 // source  docs.upbit.com/kr/reference/websocket-guide and the page of each stream (read 2026-11).
@@ -32,7 +35,7 @@ enum class Finished : std::uint8_t { left_out, named };
                                        const WantedSet& wanted, std::span<const StreamStage> stages,
                                        Finished finished);
 
-/// "ticker", "trade", "orderbook", "candle.1m".
+/// "ticker", "trade", "orderbook", "candle.1m", "myOrder", ...
 [[nodiscard]] std::string wire_type(const WantedStream& stream);
 
 }  // namespace upfeed

@@ -251,9 +251,8 @@ void Session::request_when_due(MonoTime now) {
   ++requests_in_epoch_;
   ++counters_.requests;
   push(ActionKind::send_text).text = std::move(text);
-  server_flows_ = std::any_of(wanted.begin(), wanted.end(), [](const WantedStream& stream) {
-    return stream.mode != StreamMode::snapshot_only;
-  });
+  server_flows_ = std::any_of(wanted.begin(), wanted.end(),
+                              [](const WantedStream& stream) { return !is_snapshot_only(stream); });
   tracker_.mark_asked(now);
   set_is_asked_ = true;
   data_pending_ = true;

@@ -10,7 +10,7 @@ constexpr std::size_t kTextBytesMax = decltype(StatusEvent::text)::capacity();
 
 std::string name_of(const WantedStream& stream) {
   std::string name(stream.code.view());
-  name += ' ';
+  if (!name.empty()) name += ' ';
   name += wire_type(stream);
   if (stream.kind == EventKind::orderbook) {
     if (stream.units != kBookDepthMax) name += '.' + std::to_string(stream.units);

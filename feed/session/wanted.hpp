@@ -53,6 +53,12 @@ using WantedSet = std::vector<WantedStream>;
   return wanted_order(a, b) < 0;
 }
 
+/// Wanted only as a snapshot; it is finished when that has come. Private and info streams have no
+/// snapshot, so their mode means nothing.
+[[nodiscard]] inline bool is_snapshot_only(const WantedStream& stream) {
+  return stream.mode == StreamMode::snapshot_only && is_market_stream(stream.kind);
+}
+
 /// Realtime-only order books are asked with a snapshot too (a change of a quiet book while the
 /// request replaces the former one would be lost), so they owe a first frame as well. Private and
 /// info streams have no snapshot.

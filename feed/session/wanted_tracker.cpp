@@ -15,8 +15,7 @@ bool WantedTracker::replace(WantedSet set) {
 
   std::size_t old = 0;
   const auto drop_old = [&] {
-    const bool finished =
-        wanted_[old].mode == StreamMode::snapshot_only && stages_[old] == StreamStage::arrived;
+    const bool finished = is_snapshot_only(wanted_[old]) && stages_[old] == StreamStage::arrived;
     if (!finished) must_ask = true;
     ++old;
   };
@@ -49,8 +48,9 @@ void WantedTracker::index_streams() {
   awaited_ = 0;
   for (std::size_t i = wanted_.size(); i-- > 0;) {
     const WantedStream& stream = wanted_[i];
+    UPFEED_ASSERT(is_stream(stream.kind));
+    if (!is_market_stream(stream.kind)) continue;
     UPFEED_ASSERT(stream.market.valid());
-    UPFEED_ASSERT(static_cast<std::size_t>(stream.kind) < kStreamCount);
     auto& table = tables_[stream_slot(stream.kind, stream.candle_unit)];
     if (table.size() <= stream.market.value) table.resize(stream.market.value + 1, kNoStream);
     table[stream.market.value] = static_cast<std::uint32_t>(i);
@@ -74,7 +74,7 @@ void WantedTracker::mark_asked(MonoTime now) {
 }
 
 bool WantedTracker::on_event(const EventHeader& event) noexcept {
-  if (static_cast<std::size_t>(event.kind) >= kStreamCount) return false;
+  if (!is_market_stream(event.kind)) return false;
   const auto& table = tables_[stream_slot(event)];
   if (event.market.value >= table.size()) return false;
   std::size_t i = table[event.market.value];

@@ -10,6 +10,9 @@
 //     unasked --request--> asked --timeout--> overdue
 //                            '------> arrived <--'         first frame
 //
+// Private and info streams are silent until something happens, so no frame of theirs is expected
+// and none is looked at: they stay asked.
+//
 // A stream is back at unasked on a new connection, and when its mode or refresh number changes.
 // Invariant: awaited_ == number of streams that are asked or overdue and owe a first frame.
 #pragma once
@@ -69,7 +72,7 @@ class WantedTracker {
   WantedSet wanted_;
   std::vector<StreamStage> stages_;
   std::vector<MonoTime> asked_at_;  ///< of the streams that are asked
-  std::array<std::vector<std::uint32_t>, kStreamSlotCount> tables_;
+  std::array<std::vector<std::uint32_t>, kMarketSlotCount> tables_;
   std::size_t awaited_ = 0;
 };
 

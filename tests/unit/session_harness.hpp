@@ -41,6 +41,15 @@ inline WantedStream candle(CandleUnit unit, std::string_view code, std::uint32_t
   return result;
 }
 
+/// A private or info stream; without a code: of all markets, or of none.
+inline WantedStream unbound(EventKind kind, std::string_view code = "", std::string options = {}) {
+  WantedStream result;
+  result.kind = kind;
+  if (!code.empty()) result.code = *MarketCode::parse(code);
+  result.options = std::move(options);
+  return result;
+}
+
 inline WantedSet sorted(WantedSet set) {
   std::sort(set.begin(), set.end(), wanted_before);
   return set;

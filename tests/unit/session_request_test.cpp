@@ -68,6 +68,40 @@ TEST(SessionRequest, finished_snapshots_are_left_out) {
   EXPECT_EQ(text_of(set, StreamStage::arrived, Finished::named), named);
 }
 
+// Goal: the objects of private streams, letter by letter: orders of all markets stand for those of
+// some, balances never have codes, and no flag that these streams do not know is sent.
+TEST(SessionRequest, private_streams_are_asked_without_flags) {
+  const WantedStream all_orders = unbound(EventKind::my_order);
+  WantedStream assets = unbound(EventKind::my_asset);
+  assets.mode = StreamMode::snapshot_only;
+  const WantedStream btc_orders = unbound(EventKind::my_order, "KRW-BTC");
+  const WantedStream eth_orders = unbound(EventKind::my_order, "KRW-ETH");
+  EXPECT_EQ(text_of(sorted({all_orders, btc_orders, assets}), StreamStage::arrived),
+            R"([{"ticket":"T"},{"type":"myOrder"},{"type":"myAsset"},{"format":"DEFAULT"}])");
+  EXPECT_EQ(text_of(sorted({eth_orders, btc_orders}), StreamStage::asked),
+            R"([{"ticket":"T"},{"type":"myOrder","codes":["KRW-BTC","KRW-ETH"]},)"
+            R"({"format":"DEFAULT"}])");
+}
+
+// Goal: announcements and indicators carry their options, and streams share an object only where
+// these are equal.
+TEST(SessionRequest, options_are_members_of_their_object) {
+  const std::string trades = R"("categories":["trade"],"include_body":true)";
+  const std::string rsi = R"("timeframe":"5m","indicators":[{"type":"rsi"}])";
+  const std::string macd = R"("timeframe":"1d","indicators":[{"type":"macd"}])";
+  const WantedSet set = sorted(
+      {unbound(EventKind::announcement, "", trades), unbound(EventKind::announcement),
+       unbound(EventKind::indicator, "KRW-BTC", rsi), unbound(EventKind::indicator, "KRW-ETH", rsi),
+       unbound(EventKind::indicator, "KRW-BTC", macd),
+       unbound(EventKind::indicator_signal, "KRW-BTC", rsi)});
+  EXPECT_EQ(text_of(set, StreamStage::unasked),
+            R"([{"ticket":"T"},{"type":"announcement"},{"type":"announcement",)" + trades +
+                R"(},{"type":"indicator","codes":["KRW-BTC"],)" + macd +
+                R"(},{"type":"indicator","codes":["KRW-BTC","KRW-ETH"],)" + rsi +
+                R"(},{"type":"indicator_signal","codes":["KRW-BTC"],)" + rsi +
+                R"(},{"format":"DEFAULT"}])");
+}
+
 // Goal: a text from the network fits a status event: one line, cut between two characters.
 TEST(SessionStatusText, is_one_line_and_cut_between_characters) {
   EXPECT_EQ(status_line("a\nb\tc"), "a b c");
@@ -75,6 +109,12 @@ TEST(SessionStatusText, is_one_line_and_cut_between_characters) {
   korean += "\xEC\xA0\x95";  // one character of three bytes across the limit of 250
   EXPECT_EQ(status_line(korean), std::string(249, 'x'));
   EXPECT_EQ(status_line(std::string(250, 'y')).size(), 250U);
+}
+
+// Goal: a stream of no market is named by its type alone.
+TEST(SessionStatusText, stream_without_market_is_its_type) {
+  EXPECT_EQ(missing_line({unbound(EventKind::my_asset), unbound(EventKind::my_order, "KRW-BTC")}),
+            "no data yet: myAsset, KRW-BTC myOrder");
 }
 
 // Goal: any number of missing streams fits, with all of them counted.

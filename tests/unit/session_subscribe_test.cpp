@@ -237,6 +237,36 @@ TEST(SessionSubscribe, realtime_only_request_is_complete_at_once) {
   EXPECT_TRUE(h.session.fully_subscribed());
 }
 
+// Goal: private and info streams owe no first frame, are never reported as missing, and what they
+// send, of whatever market, harms nothing; a change of their options asks again.
+TEST(SessionSubscribe, private_streams_owe_no_first_frame) {
+  WantedSet set = sorted({unbound(EventKind::my_order), unbound(EventKind::my_asset),
+                          unbound(EventKind::announcement, "", R"("categories":["trade"])"),
+                          unbound(EventKind::indicator, "KRW-BTC", R"("timeframe":"5m")")});
+  Harness h;
+  h.want(set);
+  h.start();
+  h.take_log();
+  h.connect();
+  EXPECT_EQ(h.take_log(),
+            (Log{"connecting>live e1 none", "request e1", "live>live e1 data_arrived"}));
+  EXPECT_TRUE(h.session.fully_subscribed());
+  MyOrderEvent order;
+  order.kind = EventKind::my_order;
+  order.market = {77};
+  order.epoch = 1;
+  h.session.on_event(order, h.now);
+  h.advance(10s);
+  EXPECT_TRUE(h.take_requests().empty());
+  set[2].options = R"("categories":["notice"])";
+  h.want(set);
+  const auto requests = h.take_requests();
+  ASSERT_EQ(requests.size(), 1U);
+  EXPECT_NE(requests[0].find(R"({"type":"announcement","categories":["notice"]})"),
+            std::string::npos);
+  EXPECT_TRUE(h.session.fully_subscribed());
+}
+
 // Goal: a stream dropped and wanted again before the request went out gets a fresh snapshot; a
 // frame that still flows from the former request does not count as its first.
 TEST(SessionSubscribe, leftover_of_a_former_request_is_no_first_frame) {
