@@ -135,6 +135,7 @@ const Book* Dispatcher::apply(OrderbookEvent& event) noexcept {
 }
 
 void Dispatcher::remember(const EventHeader& event) noexcept {
+  if (!is_market_stream(event.kind)) return;  // no route: nobody can subscribe it yet
   Route* route = route_at(stream_slot(event), event.market).get();
   if (route == nullptr) return;
   const auto* last = std::launder(reinterpret_cast<const EventHeader*>(route->last.get()));
@@ -251,6 +252,7 @@ void Dispatcher::deliver(const EventHeader& event) noexcept {
     }
     return;
   }
+  if (!is_market_stream(event.kind)) return;
   Route* route = route_at(stream_slot(event), event.market).get();
   if (route == nullptr) return;
   for (Entry& entry : route->entries) {
