@@ -111,6 +111,7 @@ std::string_view to_string(OrderType type) noexcept {
     case OrderType::price:  return "price";
     case OrderType::market: return "market";
     case OrderType::best:   return "best";
+    case OrderType::other:  return "other";
   }
   return {};
 }
@@ -124,6 +125,7 @@ std::string_view to_string(OrderState state) noexcept {
     case OrderState::done:      return "done";
     case OrderState::cancel:    return "cancel";
     case OrderState::prevented: return "prevented";
+    case OrderState::other:     return "other";
   }
   return {};
 }
@@ -134,6 +136,7 @@ std::string_view to_string(TimeInForce condition) noexcept {
     case TimeInForce::ioc:       return "ioc";
     case TimeInForce::fok:       return "fok";
     case TimeInForce::post_only: return "post_only";
+    case TimeInForce::other:     return "other";
   }
   return {};
 }
@@ -144,6 +147,7 @@ std::string_view to_string(SmpType type) noexcept {
     case SmpType::reduce:       return "reduce";
     case SmpType::cancel_maker: return "cancel_maker";
     case SmpType::cancel_taker: return "cancel_taker";
+    case SmpType::other:        return "other";
   }
   return {};
 }

@@ -2,12 +2,13 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <new>
 #include <stdexcept>
 #include <type_traits>
 #include <utility>
 
-#include "decode/fields.hpp"
+#include "decode/account_fields.hpp"
 #include "decode/json_text.hpp"
 #include "decode/json_walk.hpp"
 #include "decode/value.hpp"
@@ -68,6 +69,7 @@ class Decoder::Impl {
     UPFEED_ASSERT(slot.size() >= event_room_bytes(payload.size()));
     UPFEED_ASSERT(reinterpret_cast<std::uintptr_t>(slot.data()) % alignof(EventHeader) == 0);
     decoded_ = {};
+    room_bytes_ = event_room_bytes(payload.size());
     decoded_.errc = decode_text(trim({payload.data(), payload.size()}), meta, slot.data());
     if (!decoded_.ok()) decoded_.size_bytes = 0;
     return decoded_;
@@ -90,6 +92,17 @@ class Decoder::Impl {
   template <class T>
   DecodeErrc read_member(const Value& value, bool quotable, T& member) noexcept;
   DecodeErrc read_code(const Value& value, EventHeader& event) noexcept;
+  template <class Enum>
+  DecodeErrc read_word(const Value& value, Enum& word, InlineText<23>& text) noexcept;
+  DecodeErrc leave_out(const Value& value, EventHeader& event) noexcept;
+  DecodeErrc read_behind(const Value& value, std::size_t event_bytes, EventHeader& event,
+                         TextPart& part) noexcept;
+  DecodeErrc append_text(std::string_view text, std::size_t event_bytes, EventHeader& event,
+                         TextPart& part) noexcept;
+  template <class Event>
+  DecodeErrc read_records(const Value& value, bool simple, Event& event) noexcept;
+  DecodeErrc read_assets(const Value& value, bool simple, MyAssetEvent& event) noexcept;
+  DecodeErrc read_asset(const Value& value, bool simple, MyAsset& asset) noexcept;
   DecodeErrc read_units(const Value& value, bool simple, OrderbookEvent& event) noexcept;
   DecodeErrc read_unit(const Value& value, bool simple, BookUnit& unit,
                        WideUnitSizes& wide) noexcept;
@@ -106,6 +119,8 @@ class Decoder::Impl {
   simdjson::ondemand::parser parser_;
   std::unique_ptr<char[]> scratch_buffer_;
   TextScratch scratch_;
+  std::size_t room_bytes_ = 0;    // of the slot
+  std::string_view object_text_;  // the frame without a list's brackets
   std::array<WideUnitSizes, kBookDepthMax> wide_;
   Decoded decoded_;
 };
@@ -117,6 +132,7 @@ DecodeErrc Decoder::Impl::decode_text(std::string_view text, const FrameMeta& me
   if (text.empty()) return DecodeErrc::bad_json;
   const bool list = text.front() == '[';
   if (!list && text.front() != '{') return DecodeErrc::not_an_object;
+  object_text_ = list ? trim(text.substr(1, text.size() - 2)) : text;
 
   ondemand::document document;
   if (const auto error =
@@ -232,6 +248,16 @@ DecodeErrc Decoder::Impl::decode_object(ondemand::object object, const Identity&
       return decode_event<OrderbookEvent>(object, identity, meta, slot);
     case EventKind::candle:
       return decode_event<CandleEvent>(object, identity, meta, slot);
+    case EventKind::my_order:
+      return decode_event<MyOrderEvent>(object, identity, meta, slot);
+    case EventKind::my_asset:
+      return decode_event<MyAssetEvent>(object, identity, meta, slot);
+    case EventKind::announcement:
+      return decode_event<AnnouncementEvent>(object, identity, meta, slot);
+    case EventKind::indicator:
+      return decode_event<IndicatorEvent>(object, identity, meta, slot);
+    case EventKind::indicator_signal:
+      return decode_event<IndicatorSignalEvent>(object, identity, meta, slot);
     default:
       break;
   }
@@ -248,20 +274,27 @@ DecodeErrc Decoder::Impl::decode_event(ondemand::object object, const Identity& 
   if constexpr (std::is_same_v<Event, CandleEvent>) event.unit = identity.unit;
 
   std::size_t expected = 0;  // the documented order, until a frame differs
-  const DecodeErrc errc = for_each_key(object, [&](Key key, const Value& value) {
+  std::uint64_t seen = 0;
+  DecodeErrc errc = for_each_key(object, [&](Key key, const Value& value) {
     std::size_t index = 0;
     const DecodeErrc found = find_key(key, kFields<Event>, identity.simple, expected, index);
     if (found != DecodeErrc::ok) return found;
     if (index == kFields<Event>.size()) return check_value(value, 1, scratch_);
     expected = index + 1;
     const FieldEntry<Event>& entry = kFields<Event>[index];
-    if ((event.present & entry.bit()) != 0) return DecodeErrc::duplicate_key;
+    if ((seen & entry.bit()) != 0) return DecodeErrc::duplicate_key;
+    seen |= entry.bit();
+    const DecodeErrc read = read_field(entry, value, identity.simple, event);
+    if (read != DecodeErrc::ok && entry.left_out()) return leave_out(value, event);
     event.present |= entry.bit();
-    return read_field(entry, value, identity.simple, event);
+    return read;
   });
   if (errc != DecodeErrc::ok) return errc;
-  if ((event.present & kRequiredMask<Event>) != kRequiredMask<Event>) {
-    return DecodeErrc::missing_field;
+  if ((seen & kRequiredMask<Event>) != kRequiredMask<Event>) return DecodeErrc::missing_field;
+  if constexpr (kHasJson<Event>) {
+    event.simple_names = identity.simple;
+    errc = append_text(object_text_, sizeof(Event), event, event.json_part);
+    if (errc != DecodeErrc::ok) return errc;
   }
   decoded_.size_bytes = event.size_bytes;
   return DecodeErrc::ok;
@@ -298,12 +331,15 @@ DecodeErrc Decoder::Impl::read_field(const FieldEntry<Event>& entry, const Value
           return DecodeErrc::ok;  // the first walk read it
         } else if constexpr (std::is_same_v<SlotType, CodeSlot>) {
           return read_code(value, event);
-        } else if constexpr (!std::is_same_v<SlotType, UnitsSlot>) {
+        } else if constexpr (std::is_same_v<SlotType, TextPart Event::*>) {
+          return read_behind(value, sizeof(Event), event, event.*slot);
+        } else if constexpr (std::is_member_object_pointer_v<SlotType>) {
           return read_member(value, entry.quotable(), event.*slot);
-        } else if constexpr (std::is_same_v<Event, OrderbookEvent>) {
-          return read_units(value, simple, event);
+        } else if constexpr (std::is_same_v<SlotType, UnitsSlot> ||
+                             std::is_same_v<SlotType, AssetsSlot>) {
+          return read_records(value, simple, event);
         } else {
-          return DecodeErrc::wrong_value_type;  // no other table has units
+          return read_word(value, event.*slot.value, event.*slot.text);
         }
       },
       entry.slot);
@@ -335,11 +371,100 @@ DecodeErrc Decoder::Impl::read_code(const Value& value, EventHeader& event) noex
   if (!code) return DecodeErrc::bad_code;
   event.code = *code;
   event.market = markets_.find(*code);
-  if (!event.market.valid() && policy_ == UnknownMarkets::intern) {
+  // An own order counts whether or not anybody subscribed its market.
+  const bool own = event.kind == EventKind::my_order;
+  if (!event.market.valid() && (own || policy_ == UnknownMarkets::intern)) {
     event.market = markets_.intern(*code);
   }
   decoded_.market = event.market;
-  return event.market.valid() ? DecodeErrc::ok : DecodeErrc::unknown_market;
+  return own || event.market.valid() ? DecodeErrc::ok : DecodeErrc::unknown_market;
+}
+
+template <class Enum>
+DecodeErrc Decoder::Impl::read_word(const Value& value, Enum& word, InlineText<23>& text) noexcept {
+  if (value.shape != Shape::text) return wrong_shape(value);
+  std::string_view unescaped;
+  const DecodeErrc errc = scratch_.unescape(value.token, unescaped);
+  return errc != DecodeErrc::ok ? errc : parse_word(unescaped, word, text);
+}
+
+/// For a value that its member did not take: still all of it must be JSON.
+DecodeErrc Decoder::Impl::leave_out(const Value& value, EventHeader& event) noexcept {
+  event.flags = static_cast<std::uint16_t>(event.flags | kIncomplete);
+  return check_value(value, 1, scratch_);
+}
+
+DecodeErrc Decoder::Impl::read_behind(const Value& value, std::size_t event_bytes,
+                                      EventHeader& event, TextPart& part) noexcept {
+  if (value.shape != Shape::text) return wrong_shape(value);
+  std::string_view text;
+  const DecodeErrc errc = scratch_.unescape(value.token, text);
+  return errc != DecodeErrc::ok ? errc : append_text(text, event_bytes, event, part);
+}
+
+DecodeErrc Decoder::Impl::append_text(std::string_view text, std::size_t event_bytes,
+                                      EventHeader& event, TextPart& part) noexcept {
+  if (text.size() > room_bytes_ - event.size_bytes) return DecodeErrc::too_big;
+  std::memcpy(reinterpret_cast<std::byte*>(&event) + event.size_bytes, text.data(), text.size());
+  part.offset_bytes = static_cast<std::uint32_t>(event.size_bytes - event_bytes);
+  part.size_bytes = static_cast<std::uint32_t>(text.size());
+  event.size_bytes += part.size_bytes;
+  return DecodeErrc::ok;
+}
+
+template <class Event>
+DecodeErrc Decoder::Impl::read_records(const Value& value, bool simple, Event& event) noexcept {
+  if constexpr (std::is_same_v<Event, OrderbookEvent>) {
+    return read_units(value, simple, event);
+  } else if constexpr (std::is_same_v<Event, MyAssetEvent>) {
+    return read_assets(value, simple, event);
+  } else {
+    return DecodeErrc::wrong_value_type;  // no other table has records
+  }
+}
+
+DecodeErrc Decoder::Impl::read_assets(const Value& value, bool simple,
+                                      MyAssetEvent& event) noexcept {
+  if (value.shape != Shape::array) return wrong_shape(value);
+  ondemand::array array;
+  ondemand::value node = value.node;
+  if (const auto error = node.get_array().get(array)) return errc_of(error);
+  return for_each_element(array, [&](const Value& element) {
+    if (sizeof(MyAsset) > room_bytes_ - event.size_bytes) return DecodeErrc::too_big;
+    MyAsset& asset = *new (event.asset_array() + event.asset_count) MyAsset;
+    ++event.asset_count;
+    event.size_bytes += static_cast<std::uint32_t>(sizeof(MyAsset));
+    return read_asset(element, simple, asset);
+  });
+}
+
+DecodeErrc Decoder::Impl::read_asset(const Value& value, bool simple, MyAsset& asset) noexcept {
+  if (value.shape != Shape::object) return wrong_shape(value);
+  ondemand::object object;
+  ondemand::value node = value.node;
+  if (const auto error = node.get_object().get(object)) return errc_of(error);
+  std::size_t expected = 0;
+  unsigned present = 0;
+  const DecodeErrc errc = for_each_key(object, [&](Key key, const Value& member) {
+    std::size_t index = 0;
+    const DecodeErrc found = find_key(key, kAssetFields, simple, expected, index);
+    if (found != DecodeErrc::ok) return found;
+    if (index == kAssetFields.size()) return check_value(member, 3, scratch_);
+    expected = index + 1;
+    if ((present >> index & 1U) != 0) return DecodeErrc::duplicate_key;
+    present |= 1U << index;
+    switch (static_cast<AssetField>(index)) {
+      case AssetField::currency:
+        return read_member(member, false, asset.currency);
+      case AssetField::balance:
+        return read_member(member, true, asset.balance);
+      case AssetField::locked:
+        return read_member(member, true, asset.locked);
+    }
+    return DecodeErrc::ok;
+  });
+  if (errc != DecodeErrc::ok) return errc;
+  return present == 0b111 ? DecodeErrc::ok : DecodeErrc::missing_field;
 }
 
 DecodeErrc Decoder::Impl::read_units(const Value& value, bool simple,

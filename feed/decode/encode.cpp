@@ -6,7 +6,7 @@
 #include <type_traits>
 #include <variant>
 
-#include "decode/fields.hpp"
+#include "decode/account_fields.hpp"
 #include "decode/json_text.hpp"
 
 namespace upfeed {
@@ -38,7 +38,7 @@ class FrameWriter {
   template <class Event>
   static bool always_written(const FieldEntry<Event>& entry) {
     return std::holds_alternative<TypeSlot>(entry.slot) ||
-           std::holds_alternative<CodeSlot>(entry.slot);
+           (is_market_stream(Event::kKind) && std::holds_alternative<CodeSlot>(entry.slot));
   }
 
   void write_key(char separator, std::string_view key) {
@@ -65,9 +65,37 @@ class FrameWriter {
   void write_slot(const Event& event, UnitsSlot) {
     if constexpr (std::is_same_v<Event, OrderbookEvent>) write_units(event);
   }
+  template <class Event>
+  void write_slot(const Event& event, AssetsSlot) {
+    if constexpr (std::is_same_v<Event, MyAssetEvent>) write_assets(event);
+  }
+  template <class Event>
+  void write_slot(const Event& event, TextPart Event::*member) {
+    write_text((event.*member).in(reinterpret_cast<const std::byte*>(&event) + sizeof(Event)));
+  }
+  template <class Event, class Enum>
+  void write_slot(const Event& event, WordSlot<Event, Enum> slot) {
+    write_text(word_of(event, slot));
+  }
   template <class Event, class T>
   void write_slot(const Event& event, T Event::*member) {
     write_value(event.*member);
+  }
+
+  void write_assets(const MyAssetEvent& event) {
+    const auto write = [&](char separator, AssetField field, const auto& value) {
+      write_key(separator, kAssetFields[static_cast<std::size_t>(field)].key(simple_));
+      write_value(value);
+    };
+    out_ += '[';
+    for (const MyAsset& asset : event.assets()) {
+      if (&asset != event.assets().data()) out_ += ',';
+      write('{', AssetField::currency, asset.currency);
+      write(',', AssetField::balance, asset.balance);
+      write(',', AssetField::locked, asset.locked);
+      out_ += '}';
+    }
+    out_ += ']';
   }
 
   void write_units(const OrderbookEvent& event) {
@@ -117,16 +145,22 @@ class FrameWriter {
 }  // namespace
 
 std::size_t encode(const EventHeader& event, WireFormat format, std::string& out) {
-  if (!is_stream(event.kind)) return 0;
   const std::size_t size_before = out.size();
   const bool list = format == WireFormat::json_list || format == WireFormat::simple_list;
   const bool simple = format == WireFormat::simple || format == WireFormat::simple_list;
-  if (list) out += '[';
   visit(event, [&](const auto& typed) {
     using Event = std::remove_cvref_t<decltype(typed)>;
-    if constexpr (requires { FieldTable<Event>::kEntries; }) FrameWriter(simple, out).write(typed);
+    if constexpr (kHasJson<Event>) {
+      if (typed.simple_names != simple) return;
+      if (list) out += '[';
+      out += typed.json();
+      if (list) out += ']';
+    } else if constexpr (requires { FieldTable<Event>::kEntries; }) {
+      if (list) out += '[';
+      FrameWriter(simple, out).write(typed);
+      if (list) out += ']';
+    }
   });
-  if (list) out += ']';
   return out.size() - size_before;
 }
 

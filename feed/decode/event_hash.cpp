@@ -9,19 +9,21 @@
 #include <type_traits>
 #include <variant>
 
-#include "decode/fields.hpp"
-#include "upfeed/assert.hpp"
+#include "decode/account_fields.hpp"
 
 namespace upfeed {
 namespace {
 
 using namespace detail;
 
-/// Canonical bytes of one event; the recipe is in README.md beside this file. Every event fits.
+/// Puts the canonical bytes of one event into a stream; the recipe is in README.md beside this
+/// file.
 class CanonicalBytes {
  public:
+  explicit CanonicalBytes(XXH3_state_t& state) : state_(state) {}
+
   template <class Event>
-  explicit CanonicalBytes(const Event& event) {
+  void put_event(const Event& event) {
     constexpr std::uint8_t kEnd = 0xFF;
     put_byte(Event::kKind);
     for (const FieldEntry<Event>& entry : kFields<Event>) {
@@ -31,20 +33,12 @@ class CanonicalBytes {
       put_byte(null);
       if (!null) std::visit([&](auto slot) { put_slot(event, slot); }, entry.slot);
     }
+    if constexpr (kHasJson<Event>) put_long_text(event.json());
     put_byte(kEnd);
+    flush();
   }
 
-  [[nodiscard]] const std::uint8_t* data() const { return bytes_.data(); }
-  [[nodiscard]] std::size_t size() const { return size_; }
-
  private:
-  static constexpr std::size_t kUnitBytes = 48;
-  static constexpr std::size_t kFieldBytesMax = 2 + 1 + 23;  // the longest text
-  static constexpr std::size_t kBytesMax = 2048;
-  static_assert(2 + kFields<OrderbookEvent>.size() * kFieldBytesMax + kBookDepthMax * kUnitBytes <
-                    kBytesMax &&
-                2 + kFields<TickerEvent>.size() * kFieldBytesMax < kBytesMax);
-
   template <class Event>
   void put_slot(const Event& event, TypeSlot) {
     if constexpr (std::is_same_v<Event, CandleEvent>) put_byte(event.unit);
@@ -64,6 +58,25 @@ class CanonicalBytes {
         put_value(event.bid_size(i));
       }
     }
+  }
+  template <class Event>
+  void put_slot(const Event& event, AssetsSlot) {
+    if constexpr (std::is_same_v<Event, MyAssetEvent>) {
+      put_little_endian(event.asset_count, 4);
+      for (const MyAsset& asset : event.assets()) {
+        put_value(asset.currency);
+        put_value(asset.balance);
+        put_value(asset.locked);
+      }
+    }
+  }
+  template <class Event>
+  void put_slot(const Event& event, TextPart Event::*member) {
+    put_long_text((event.*member).in(reinterpret_cast<const std::byte*>(&event) + sizeof(Event)));
+  }
+  template <class Event, class Enum>
+  void put_slot(const Event& event, WordSlot<Event, Enum> slot) {
+    put_text(word_of(event, slot));  // not its number, which a word gets when it becomes known
   }
   template <class Event, class T>
   void put_slot(const Event& event, T Event::*member) {
@@ -91,7 +104,18 @@ class CanonicalBytes {
 
   void put_text(std::string_view text) {
     put_byte(text.size());
-    UPFEED_ASSERT(size_ + text.size() <= kBytesMax);
+    put_bytes(text);
+  }
+  void put_long_text(std::string_view text) {
+    put_little_endian(text.size(), 4);
+    put_bytes(text);
+  }
+  void put_bytes(std::string_view text) {
+    if (text.size() > bytes_.size() - size_) flush();
+    if (text.size() > bytes_.size()) {
+      XXH3_64bits_update(&state_, text.data(), text.size());
+      return;
+    }
     std::memcpy(bytes_.data() + size_, text.data(), text.size());
     size_ += text.size();
   }
@@ -100,11 +124,16 @@ class CanonicalBytes {
   }
   template <class T>
   void put_byte(T value) {
-    UPFEED_ASSERT(size_ < kBytesMax);
+    if (size_ == bytes_.size()) flush();
     bytes_[size_++] = static_cast<std::uint8_t>(value);
   }
+  void flush() {
+    XXH3_64bits_update(&state_, bytes_.data(), size_);
+    size_ = 0;
+  }
 
-  std::array<std::uint8_t, kBytesMax> bytes_;
+  XXH3_state_t& state_;
+  std::array<std::uint8_t, 2048> bytes_;  // an order book of 30 units in one piece
   std::size_t size_ = 0;
 };
 
@@ -116,9 +145,8 @@ class EventHash::Impl {
     visit(event, [&](const auto& typed) {
       using Event = std::remove_cvref_t<decltype(typed)>;
       if constexpr (requires { FieldTable<Event>::kEntries; }) {
-        const CanonicalBytes bytes(typed);
         Stream& stream = streams_[event.connection];
-        XXH3_64bits_update(&stream.state, bytes.data(), bytes.size());
+        CanonicalBytes(stream.state).put_event(typed);
         ++stream.event_count;
         ++event_count_;
       }

@@ -2,7 +2,8 @@
 
 // The keys of every stream, once: decoder, encoder and event hash all walk these tables. Entry i
 // of an event's table is Field(i), and the order is the documented one, which is also the order on
-// the wire (relied on for speed, never for correctness).
+// the wire (relied on for speed, never for correctness). Here the streams that every market has;
+// those of an account are in account_fields.hpp.
 // source  docs.upbit.com/kr/reference/websocket-{ticker,trade,orderbook,candle} (read 2026-11).
 
 #include <array>
@@ -22,19 +23,33 @@ struct CodeSlot {};
 /// `orderbook_units`: the records behind the event.
 struct UnitsSlot {};
 
+/// `assets`: the records behind the event.
+struct AssetsSlot {};
+/// A word that the exchange may add to: an enumerator, and the word itself where that is `other`.
+template <class Event, class Enum>
+struct WordSlot {
+  Enum Event::*value;
+  InlineText<23> Event::*text;
+};
+
 /// Where the value of a key goes, and by its type how it is written on the wire.
 template <class Event>
-using Slot = std::variant<TypeSlot, CodeSlot, UnitsSlot, Price Event::*, WideQuantity Event::*,
-                          Decimal Event::*, ExchangeTime Event::*, std::uint64_t Event::*,
-                          bool Event::*, InlineText<15> Event::*, InlineText<23> Event::*,
-                          Side Event::*, Change Event::*, StreamType Event::*>;
+using Slot =
+    std::variant<TypeSlot, CodeSlot, UnitsSlot, AssetsSlot, Price Event::*, WideQuantity Event::*,
+                 Decimal Event::*, ExchangeTime Event::*, std::uint64_t Event::*, bool Event::*,
+                 InlineText<15> Event::*, InlineText<23> Event::*, InlineText<31> Event::*,
+                 InlineText<47> Event::*, InlineText<255> Event::*, TextPart Event::*,
+                 Side Event::*, Change Event::*, StreamType Event::*, WordSlot<Event, OrderType>,
+                 WordSlot<Event, OrderState>, WordSlot<Event, TimeInForce>,
+                 WordSlot<Event, SmpType>>;
 
 /// How a key may come.
 enum FieldRules : std::uint8_t {
   kOptional = 0,
   kRequired = 1U << 0,  ///< a frame without it is refused
   kNullable = 1U << 1,  ///< null is accepted
-  kQuotable = 1U << 2   ///< a number that may come as text
+  kQuotable = 1U << 2,  ///< a number that may come as text
+  kLeftOut = 1U << 3    ///< what the member cannot hold is left out, and the event flagged
 };
 
 template <class Event>
@@ -52,6 +67,7 @@ struct FieldEntry {
   [[nodiscard]] constexpr bool required() const { return (rules & kRequired) != 0; }
   [[nodiscard]] constexpr bool nullable() const { return (rules & kNullable) != 0; }
   [[nodiscard]] constexpr bool quotable() const { return (rules & kQuotable) != 0; }
+  [[nodiscard]] constexpr bool left_out() const { return (rules & kLeftOut) != 0; }
 };
 
 template <class Event>

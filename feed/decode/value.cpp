@@ -127,8 +127,8 @@ DecodeErrc parse_value(std::string_view text, StreamType& out) noexcept {
 
 DecodeErrc parse_type(std::string_view text, EventKind& kind, CandleUnit& unit) noexcept {
   constexpr auto kCandle = static_cast<std::size_t>(EventKind::candle);
-  for (std::size_t i = 0; i < kCandle; ++i) {
-    if (text == kTypeTexts[i]) {
+  for (std::size_t i = 0; i < kTypeTexts.size(); ++i) {
+    if (i != kCandle && text == kTypeTexts[i]) {
       kind = static_cast<EventKind>(i);
       return DecodeErrc::ok;
     }

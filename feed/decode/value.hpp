@@ -24,6 +24,8 @@ template <>
 inline constexpr bool kWrittenAsText<Change> = true;
 template <>
 inline constexpr bool kWrittenAsText<StreamType> = true;
+template <>
+inline constexpr bool kWrittenAsText<TextPart> = true;
 
 // From the token of a JSON number.
 // errors  bad_number: not in JSON's grammar, or a negative or fractional time or id;
@@ -43,11 +45,24 @@ template <std::size_t kCapacity>
   return out.assign(text) ? DecodeErrc::ok : DecodeErrc::bad_text;
 }
 
+/// A word of an open vocabulary: never refused for being unknown, only for its length.
+template <class Enum>
+[[nodiscard]] DecodeErrc parse_word(std::string_view word, Enum& value,
+                                    InlineText<23>& text) noexcept {
+  Enum found = Enum::other;
+  for (std::uint8_t i = 1; i < static_cast<std::uint8_t>(Enum::other); ++i) {  // 0 is `absent`
+    if (word == to_string(static_cast<Enum>(i))) found = static_cast<Enum>(i);
+  }
+  if (found == Enum::other && !text.assign(word)) return DecodeErrc::bad_text;
+  value = found;
+  return DecodeErrc::ok;
+}
+
 /// Price or size of a book unit: as parse_value, but a negative one is bad_number.
 [[nodiscard]] DecodeErrc parse_level_value(std::string_view token, Price& out) noexcept;
 [[nodiscard]] DecodeErrc parse_level_value(std::string_view token, WideQuantity& out) noexcept;
 
-/// `type` of a market data frame. unit  set for candles only. errors  unknown_type.
+/// `type` of a frame of any stream. unit  set for candles only. errors  unknown_type.
 [[nodiscard]] DecodeErrc parse_type(std::string_view text, EventKind& kind,
                                     CandleUnit& unit) noexcept;
 

@@ -195,7 +195,7 @@ class Replay(Program):
     def test_damage_is_counted_by_cause_and_answered_with_3(self):
         """Goal: no frame goes missing in silence. Method: one frame of each trouble, a torn end."""
         frames = [trade_frame(1), '{"ty":"trade","cd":"KRW-BTC"}', '{"status":"UP"}',
-                  '{"type":"myAsset","asset_uuid":"x"}', "hello", trade_frame(2)[:60]]
+                  '{"type":"myFee","uuid":"x"}', "hello", trade_frame(2)[:60]]
         done = run("replay", self.write("\n".join(frames)), "--json")
         self.assertEqual(done.returncode, 3)
         summary = summary_of(done.stdout)
@@ -245,15 +245,36 @@ class Convert(Program):
         self.assertEqual(back.stdout, simple.stdout)
 
     def test_frames_without_a_conversion_are_listed(self):
-        """Goal: what is left out is named. Method: private, status and error frames between."""
+        """Goal: what is left out is named. Method: frames of unknown streams, of indicators, status
+        and error frames between."""
         done = run("convert", self.write("\n".join([
-            trade_frame(0), '{"type":"myAsset","asset_uuid":"x"}', '{"status":"UP"}',
-            '{"error":{"name":"NO_TICKET","message":"m"}}', trade_frame(1)])), "--to", "default")
+            trade_frame(0), '{"type":"myFee","uuid":"x"}', '{"status":"UP"}',
+            '{"error":{"name":"NO_TICKET","message":"m"}}',
+            '{"ty":"indicator","cd":"KRW-BTC","v":1}', trade_frame(1)])), "--to", "default")
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(len(done.stdout.splitlines()), 2)
-        for said in ("1 x unsupported type myAsset, first in line 2", "1 x status frame",
-                     "1 x error frame"):
+        for said in ("1 x unsupported type myFee, first in line 2", "1 x status frame",
+                     "1 x error frame", "1 x indicator frame, known under its own names only"):
             self.assertIn(said, done.stderr)
+
+    def test_frames_of_an_account_are_converted(self):
+        """Goal: private streams convert like public ones. Method: balances and an order there and
+        back, by their text and the hash of a replay."""
+        frames = ['{"type":"myAsset","asset_uuid":"x","assets":[{"currency":"KRW",'
+                  '"balance":1386929.37231066771348207123,"locked":0}],"asset_timestamp":1,'
+                  '"timestamp":2,"stream_type":"REALTIME"}',
+                  '{"type":"myOrder","code":"KRW-BTC","uuid":"u","state":"wait","price":1.5,'
+                  '"time_in_force":null}',
+                  '{"type":"announcement","title":"t","body":"one\\u0001two"}']
+        path = self.write("\n".join(frames))
+        simple = run("convert", path, "--to", "simple")
+        self.assertEqual((simple.returncode, simple.stderr), (0, ""))
+        self.assertIn('"ast":[{"cu":"KRW","b":1386929.37231066771348207123,"l":0}]', simple.stdout)
+        back = run("convert", self.write(simple.stdout, "simple"), "--to", "default")
+        self.assertEqual(back.stdout.splitlines(), frames)
+        hashes = {summary_of(run("replay", each, "--json").stdout)["hash"]
+                  for each in (path, self.folder / "simple")}
+        self.assertEqual(len(hashes), 1)
 
     def test_damage_is_answered_with_3(self):
         """Goal: what can be written is written, the rest told. Method: a torn last line."""

@@ -18,8 +18,9 @@ struct SampleKey {
 };
 using SampleFrame = std::vector<SampleKey>;
 
-/// The order book's units, told apart from plain values by this text; see sample_text.
+/// Records, told apart from plain values by these texts; see sample_text.
 inline constexpr std::string_view kSampleUnits = "<units>";
+inline constexpr std::string_view kSampleAssets = "<assets>";
 
 inline SampleFrame sample_ticker() {
   return {{"type", "ty", R"("ticker")"},
@@ -104,9 +105,97 @@ inline SampleFrame sample_candle() {
           {"stream_type", "st", R"("REALTIME")"}};
 }
 
+inline SampleFrame sample_my_order() {
+  return {{"type", "ty", R"("myOrder")"},
+          {"code", "cd", R"("KRW-BTC")"},
+          {"uuid", "uid", R"("ac2dc2a3-fce9-40a2-a4f6-5987c25c438f")"},
+          {"ask_bid", "ab", R"("BID")"},
+          {"order_type", "ot", R"("limit")"},
+          {"state", "s", R"("trade")"},
+          {"trade_uuid", "tuid", R"("68315169-fba4-4175-ade3-aff14a616657")"},
+          {"price", "p", "0.001453"},
+          {"avg_price", "ap", "0.00145372"},
+          {"volume", "v", "30925891.29839369"},
+          {"remaining_volume", "rv", "29968038.09235948"},
+          {"executed_volume", "ev", "30925891.29839369"},
+          {"trades_count", "tc", "1"},
+          {"reserved_fee", "rsf", "44.23943970238218"},
+          {"remaining_fee", "rmf", "21.77177967409916"},
+          {"paid_fee", "pf", "22.467660028283017"},
+          {"locked", "l", "43565.33112787242"},
+          {"executed_funds", "ef", "44935.32005656603"},
+          {"time_in_force", "tif", R"("post_only")"},
+          {"trade_fee", "tf", "22.467660028283017"},
+          {"is_maker", "im", "true"},
+          {"identifier", "id", R"("test-1")"},
+          {"smp_type", "smpt", R"("cancel_maker")"},
+          {"prevented_volume", "pv", "1.1743218000000001"},
+          {"prevented_locked", "pl", "0.00170628000000001"},
+          {"trade_timestamp", "ttms", "1710751590421"},
+          {"order_timestamp", "otms", "1710751590000"},
+          {"timestamp", "tms", "1710751597500"},
+          {"stream_type", "st", R"("REALTIME")"}};
+}
+
+inline SampleFrame sample_my_asset() {
+  return {{"type", "ty", R"("myAsset")"},
+          {"asset_uuid", "astuid", R"("e635f223-1609-4969-8fb6-4376937baad6")"},
+          {"assets", "ast", std::string(kSampleAssets)},
+          {"asset_timestamp", "asttms", "1710146517259"},
+          {"timestamp", "tms", "1710146517267"},
+          {"stream_type", "st", R"("REALTIME")"}};
+}
+
+inline SampleFrame sample_announcement() {
+  return {{"type", "ty", R"("announcement")"},
+          {"event_type", "et", R"("CREATED")"},
+          {"uuid", "uid", R"("0b0f7a8e-5a4d-4c9a-8a59-5c1c1b0a8a11")"},
+          {"title", "tt", R"("\uac70\ub798 \"KRW\" 지원")"},
+          {"category", "cat", R"("trade")"},
+          {"url", "url", R"("https:\/\/upbit.com\/service_center\/notice?id=1")"},
+          {"first_listed_at", "flat", R"("2026-08-21T18:00:00+09:00")"},
+          {"listed_at", "lat", R"("2026-08-21T18:30:00+09:00")"},
+          {"timestamp", "tms", "1787304600123"},
+          {"stream_type", "st", R"("REALTIME")"},
+          {"body", "bd", R"("<p>one\ntwo \ud83d\ude00<\/p>")"}};
+}
+
+/// Only the keys that are the same for all indicators.
+inline SampleFrame sample_indicator() {
+  return {{"type", "ty", R"("indicator")"},
+          {"code", "cd", R"("KRW-BTC")"},
+          {"timeframe", "tf", R"("15m")"},
+          {"indicator", "ind", R"("rsi")"},
+          {"candle_date_time_utc", "cdttmu", R"("2026-10-01T00:15:00")"},
+          {"timestamp", "tms", "1790813700123"},
+          {"stream_type", "st", R"("REALTIME")"}};
+}
+inline SampleFrame sample_indicator_signal() {
+  SampleFrame frame = sample_indicator();
+  frame[0].value = R"("indicator_signal")";
+  frame[3].value = R"("ma_crossover")";
+  return frame;
+}
+
+/// One frame of each stream that can be written in any of the formats, in the order of EventKind.
+inline std::vector<SampleFrame> convertible_samples() {
+  return {sample_ticker(),   sample_trade(),    sample_orderbook(),   sample_candle(),
+          sample_my_order(), sample_my_asset(), sample_announcement()};
+}
 /// One frame of each stream, in the order of EventKind.
 inline std::vector<SampleFrame> all_samples() {
-  return {sample_ticker(), sample_trade(), sample_orderbook(), sample_candle()};
+  std::vector<SampleFrame> samples = convertible_samples();
+  samples.push_back(sample_indicator());
+  samples.push_back(sample_indicator_signal());
+  return samples;
+}
+
+inline std::string sample_assets_text(bool simple) {
+  return simple ? R"([{"cu":"KRW","b":1386929.37231066771348207123,"l":10329.670127489598},)"
+                  R"({"cu":"XRP","b":1.15580212,"l":0}])"
+                : R"([{"currency":"KRW","balance":1386929.37231066771348207123,)"
+                  R"("locked":10329.670127489598},)"
+                  R"({"currency":"XRP","balance":1.15580212,"locked":0}])";
 }
 
 /// ask_price, bid_price, ask_size, bid_size as text.
@@ -144,7 +233,9 @@ inline std::string sample_text(const SampleFrame& frame,
   for (const SampleKey& key : frame) {
     if (&key != &frame.front()) text += ',';
     text += '"' + (simple ? key.alias : key.name) + "\":";
-    text += key.value == kSampleUnits ? sample_units_text(units, simple) : key.value;
+    text += key.value == kSampleUnits    ? sample_units_text(units, simple)
+            : key.value == kSampleAssets ? sample_assets_text(simple)
+                                         : key.value;
   }
   return text + (list ? "}]" : "}");
 }

@@ -186,10 +186,11 @@ class Parser {
 struct Rule {
   const char* name;
   const char* alias;
-  /// p price, w wide quantity, d decimal, l decimal or one in quotes, t time, i id, b boolean,
-  /// 1 text of 15, 2 text of 23, S side, C change, T stream type, c code, u units, y type
+  /// p price, w wide quantity, d decimal, l decimal or one in quotes, t time, i id, j id or one in
+  /// quotes, b boolean, 1 text of 15, 2 text of 23, 3 text of 31, 4 text of 47, 5 text of 255, x
+  /// text of any length, S side, C change, T stream type, c code, u units, a assets, y type
   char kind;
-  const char* flags = "";  ///< r required, n may be null
+  const char* flags = "";  ///< r required, n may be null, o left out where it cannot be held
 };
 using Rules = std::vector<Rule>;
 
@@ -261,7 +262,62 @@ const Rules kCandle = {{"type", "ty", 'y', "r"},
                        {"timestamp", "tms", 't', "r"},
                        {"stream_type", "st", 'T'}};
 
+const Rules kMyOrder = {{"type", "ty", 'y', "r"},
+                        {"code", "cd", 'c', "no"},
+                        {"uuid", "uid", '4', "r"},
+                        {"ask_bid", "ab", 'S', "no"},
+                        {"order_type", "ot", '2', "no"},
+                        {"state", "s", '2', "no"},
+                        {"trade_uuid", "tuid", '4', "no"},
+                        {"price", "p", 'l', "no"},
+                        {"avg_price", "ap", 'l', "no"},
+                        {"volume", "v", 'l', "no"},
+                        {"remaining_volume", "rv", 'l', "no"},
+                        {"executed_volume", "ev", 'l', "no"},
+                        {"trades_count", "tc", 'j', "no"},
+                        {"reserved_fee", "rsf", 'l', "no"},
+                        {"remaining_fee", "rmf", 'l', "no"},
+                        {"paid_fee", "pf", 'l', "no"},
+                        {"locked", "l", 'l', "no"},
+                        {"executed_funds", "ef", 'l', "no"},
+                        {"time_in_force", "tif", '2', "no"},
+                        {"trade_fee", "tf", 'l', "no"},
+                        {"is_maker", "im", 'b', "no"},
+                        {"identifier", "id", '5', "no"},
+                        {"smp_type", "smpt", '2', "no"},
+                        {"prevented_volume", "pv", 'l', "no"},
+                        {"prevented_locked", "pl", 'l', "no"},
+                        {"trade_timestamp", "ttms", 't', "no"},
+                        {"order_timestamp", "otms", 't', "no"},
+                        {"timestamp", "tms", 't', "no"},
+                        {"stream_type", "st", 'T', "no"}};
+const Rules kMyAsset = {{"type", "ty", 'y', "r"},        {"asset_uuid", "astuid", '4', "no"},
+                        {"assets", "ast", 'a', "r"},     {"asset_timestamp", "asttms", 't', "no"},
+                        {"timestamp", "tms", 't', "no"}, {"stream_type", "st", 'T', "no"}};
+const Rules kAnnouncement = {{"type", "ty", 'y', "r"},
+                             {"event_type", "et", '1', "no"},
+                             {"uuid", "uid", '4', "no"},
+                             {"title", "tt", 'x', "r"},
+                             {"category", "cat", '3', "no"},
+                             {"url", "url", 'x', "no"},
+                             {"first_listed_at", "flat", '3', "no"},
+                             {"listed_at", "lat", '3', "no"},
+                             {"timestamp", "tms", 't', "no"},
+                             {"stream_type", "st", 'T', "no"},
+                             {"body", "bd", 'x', "no"}};
+const Rules kIndicator = {{"type", "ty", 'y', "r"},
+                          {"code", "cd", 'c', "r"},
+                          {"timeframe", "tf", '1', "no"},
+                          {"indicator", "ind", '3', "no"},
+                          {"candle_date_time_utc", "cdttmu", '2', "no"},
+                          {"timestamp", "tms", 't', "no"},
+                          {"stream_type", "st", 'T', "no"}};
+
 const Rules* rules_of(const std::string& type) {
+  if (type == "myOrder") return &kMyOrder;
+  if (type == "myAsset") return &kMyAsset;
+  if (type == "announcement") return &kAnnouncement;
+  if (type == "indicator" || type == "indicator_signal") return &kIndicator;
   if (type == "ticker") return &kTicker;
   if (type == "trade") return &kTrade;
   if (type == "orderbook") return &kOrderbook;
@@ -305,6 +361,7 @@ bool number_allowed(char kind, const SlowDecimal& number) {
     case 't':
       return whole && SlowDecimal::compare_digits(number.integer, kInt64Max) <= 0;
     case 'i':
+    case 'j':
       return whole && SlowDecimal::compare_digits(number.integer, kUint64Max) <= 0;
     default: {  // a decimal: 38 digits, and the power of ten of the last one within 64
       std::string integer = number.integer;
@@ -341,17 +398,48 @@ std::optional<std::string> units_value(const Json& json, bool simple) {
   return value;
 }
 
+std::optional<std::string> assets_value(const Json& json, bool simple) {
+  static constexpr const char* kNames[3] = {"currency", "balance", "locked"};
+  static constexpr const char* kAliases[3] = {"cu", "b", "l"};
+  if (json.kind != Json::Kind::array) return std::nullopt;
+  std::string value;
+  for (const Json& asset : json.items) {
+    if (asset.kind != Json::Kind::object) return std::nullopt;
+    for (int i = 0; i < 3; ++i) {
+      int seen = 0;
+      for (const auto& [key, member] : asset.members) {
+        if (key != (simple ? kAliases[i] : kNames[i])) continue;
+        if (++seen > 1) return std::nullopt;
+        if (i == 0) {
+          if (member.kind != Json::Kind::text || member.text.size() > 15) return std::nullopt;
+          value += '"' + member.text + "\"|";
+          continue;
+        }
+        const bool spelled = member.kind == Json::Kind::number || member.kind == Json::Kind::text;
+        const auto number = spelled ? number_of(member.text) : std::nullopt;
+        if (!number || !number_allowed('d', *number)) return std::nullopt;
+        value += number->text() + (i < 2 ? "|" : ";");
+      }
+      if (seen == 0) return std::nullopt;
+    }
+  }
+  return value;
+}
+
 std::optional<std::string> text_value(char kind, const std::string& text) {
   const auto one_of = [&](std::vector<std::string> allowed) {
     return std::find(allowed.begin(), allowed.end(), text) != allowed.end();
   };
   const bool allowed = kind == '1'   ? text.size() <= 15
                        : kind == '2' ? text.size() <= 23
+                       : kind == '3' ? text.size() <= 31
+                       : kind == '4' ? text.size() <= 47
+                       : kind == '5' ? text.size() <= 255
                        : kind == 'S' ? one_of({"ASK", "BID"})
                        : kind == 'C' ? one_of({"RISE", "EVEN", "FALL"})
                        : kind == 'T' ? one_of({"SNAPSHOT", "REALTIME"})
                        : kind == 'c' ? upfeed::MarketCode::parse(text).has_value()
-                                     : kind == 'y';
+                                     : kind == 'y' || kind == 'x';
   if (!allowed) return std::nullopt;
   return '"' + text + '"';
 }
@@ -363,14 +451,16 @@ std::optional<std::string> value_of(const Rule& rule, const Json& json, bool sim
     return "null";
   }
   if (rule.kind == 'u') return units_value(json, simple);
+  if (rule.kind == 'a') return assets_value(json, simple);
   if (rule.kind == 'b') {
     return json.kind == Json::Kind::boolean ? std::optional(json.text) : std::nullopt;
   }
-  const bool number_due = std::string_view("pwdlti").find(rule.kind) != std::string_view::npos;
+  const bool number_due = std::string_view("pwdltij").find(rule.kind) != std::string_view::npos;
   if (!number_due) {
     return json.kind == Json::Kind::text ? text_value(rule.kind, json.text) : std::nullopt;
   }
-  if (json.kind != Json::Kind::number && !(rule.kind == 'l' && json.kind == Json::Kind::text)) {
+  const bool quotes_allowed = rule.kind == 'l' || rule.kind == 'j';
+  if (json.kind != Json::Kind::number && !(quotes_allowed && json.kind == Json::Kind::text)) {
     return std::nullopt;
   }
   const auto number = number_of(json.text);
@@ -378,20 +468,33 @@ std::optional<std::string> value_of(const Rule& rule, const Json& json, bool sim
   return number->text();
 }
 
-Frame market_frame(const Json& object, const std::string& type, bool simple) {
+Frame stream_frame(const Json& object, const std::string& type, bool simple) {
   const Rules* const rules = rules_of(type);
   if (rules == nullptr) return {};
   Frame frame;
   for (const Rule& rule : *rules) {
+    int seen = 0;
     for (const auto& [key, json] : object.members) {
       if (key != (simple ? rule.alias : rule.name)) continue;
       const auto value = value_of(rule, json, simple);
-      if (!value || !frame.values.emplace(rule.name, *value).second) return {};
+      const bool left_out = std::string(rule.flags).find('o') != std::string::npos;
+      if (++seen > 1 || (!value && !left_out)) return {};
+      if (value) frame.values.emplace(rule.name, *value);
     }
-    if (rule.flags[0] == 'r' && !frame.values.contains(rule.name)) return {};
+    if (rule.flags[0] == 'r' && seen == 0) return {};
   }
   frame.verdict = Frame::Verdict::event;
   return frame;
+}
+
+/// The frame without what stands around its object.
+std::string object_text(std::string_view text, bool list) {
+  const auto strip = [](std::string_view padded) {
+    const std::size_t first = padded.find_first_not_of(" \t\n\r");
+    return padded.substr(first, padded.find_last_not_of(" \t\n\r") - first + 1);
+  };
+  text = strip(text);
+  return std::string(list ? strip(text.substr(1, text.size() - 2)) : text);
 }
 
 /// The text of the only member of that name; nullopt: there are several, or it is something else.
@@ -457,7 +560,11 @@ Frame decode(std::string_view text) {
   for (const auto& [key, json] : object.members) {
     if (key != "type" && key != "ty") continue;
     if (json.kind != Json::Kind::text) return {};
-    return market_frame(object, json.text, key == "ty");
+    Frame frame = stream_frame(object, json.text, key == "ty");
+    if (frame.verdict == Frame::Verdict::event && json.text.starts_with("indicator")) {
+      frame.values["json"] = object_text(text, list);
+    }
+    return frame;
   }
   return control_frame(object);
 }

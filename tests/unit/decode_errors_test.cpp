@@ -76,7 +76,7 @@ std::vector<BadFrame> bad_frames() {
       {missing_type, "{}"},
       {missing_type, "[{}]"},
       {missing_type, R"({"code":"KRW-BTC"})"},
-      {unknown_type, trade_with("type", R"("myOrder")")},
+      {unknown_type, trade_with("type", R"("myorder")")},
       {missing_field, sample_text(without(sample_trade(), "sequential_id"))},
       {duplicate_key, trade_and(R"("trade_price":1)")},
       {duplicate_key, trade_and(R"("type":"trade")")},

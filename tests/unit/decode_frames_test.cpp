@@ -14,7 +14,7 @@ namespace {
 // Every stream in every format gives the same event: its canonical hash and its text are compared
 // with those of the DEFAULT frame.
 TEST(DecodeFrames, four_formats_give_equal_events) {
-  for (const SampleFrame& frame : all_samples()) {
+  for (const SampleFrame& frame : convertible_samples()) {
     DecodeHarness harness;
     ASSERT_TRUE(harness.decode(sample_text(frame)).is_event());
     const std::string text = harness.encoded();
@@ -88,7 +88,7 @@ TEST(DecodeFrames, header_carries_the_receive_path) {
 // Keys come in random orders, `type` last among them; the event must not notice.
 TEST(DecodeFrames, key_order_does_not_matter) {
   std::mt19937_64 random(test_seed());
-  for (const SampleFrame& sample : all_samples()) {
+  for (const SampleFrame& sample : convertible_samples()) {
     DecodeHarness harness;
     ASSERT_TRUE(harness.decode(sample_text(sample)).is_event());
     const std::string expected = harness.encoded();
@@ -150,7 +150,7 @@ TEST(DecodeFrames, unknown_keys_are_ignored) {
   const std::string front =
       R"({"x":{"a":[1,2.5E-3,{"b":null}],"c":"\u00e9\ud83d\ude00\n"},"trade_status":null,"y":[],)";
   const std::string back = R"(,"z":true,"cd":"?","tms":-1,"tp":[],"obu":"","z":1E999,"":{}})";
-  for (const SampleFrame& sample : all_samples()) {
+  for (const SampleFrame& sample : convertible_samples()) {
     DecodeHarness harness;
     std::string text = sample_text(sample);
     ASSERT_TRUE(harness.decode(text).is_event());
@@ -224,7 +224,7 @@ TEST(DecodeFrames, other_frames_are_told_apart) {
     EXPECT_EQ(decoded.frame_class, FrameClass::subscriptions);
     EXPECT_EQ(decoded.subscriptions_json, text);
   }
-  for (const char* type : {"myOrder", "myAsset", "announcement", "indicator", "nope"}) {
+  for (const char* type : {"myorder", "candle.", "indicators", "nope", ""}) {
     const Decoded decoded = harness.decode(std::string(R"({"type":")") + type + R"("})");
     EXPECT_EQ(decoded.errc, DecodeErrc::unknown_type);
     EXPECT_EQ(decoded.frame_class, FrameClass::unknown);

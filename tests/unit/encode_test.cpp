@@ -40,14 +40,17 @@ TEST(Encode, appends_and_tells_how_much) {
   EXPECT_TRUE(out.starts_with("before{\"ty\":\"orderbook\""));
 }
 
-// Status and loss events are no frames of the exchange.
-TEST(Encode, writes_nothing_for_status_and_loss) {
+// Status, loss and gap events are no frames of the exchange.
+TEST(Encode, writes_nothing_for_what_was_made_here) {
   std::string out;
   StatusEvent status;
   LossEvent loss;
   loss.kind = EventKind::loss;
   EXPECT_EQ(encode(status, WireFormat::default_, out), 0U);
   EXPECT_EQ(encode(loss, WireFormat::json_list, out), 0U);
+  GapEvent gap;
+  gap.kind = EventKind::gap;
+  EXPECT_EQ(encode(gap, WireFormat::simple_list, out), 0U);
   EXPECT_EQ(out, "");
 }
 
@@ -57,7 +60,7 @@ TEST(Encode, there_and_back_is_stable) {
   DecodeHarness harness;
   std::vector<SampleUnit> wide_units = sample_units();
   wide_units[1][3] = "2436173744924.71";
-  for (const SampleFrame& sample : all_samples()) {
+  for (const SampleFrame& sample : convertible_samples()) {
     for (std::size_t i = 0; i <= 2 * sample.size(); ++i) {
       const SampleFrame frame = i == 2 * sample.size() ? sample
                                 : i % 2 == 0           ? without(sample, sample[i / 2].name)

@@ -19,10 +19,7 @@ std::string hash_of(const std::string& text) {
 
 /// Another valid value of the same kind.
 std::string other_value(const SampleKey& key) {
-  static const std::map<std::string, std::string> kTexts = {{R"("ticker")", R"("ticker")"},
-                                                            {R"("trade")", R"("trade")"},
-                                                            {R"("orderbook")", R"("orderbook")"},
-                                                            {R"("candle.5m")", R"("candle.1m")"},
+  static const std::map<std::string, std::string> kTexts = {{R"("candle.5m")", R"("candle.1m")"},
                                                             {R"("RISE")", R"("EVEN")"},
                                                             {R"("FALL")", R"("EVEN")"},
                                                             {R"("BID")", R"("ASK")"},
@@ -34,6 +31,7 @@ std::string other_value(const SampleKey& key) {
                                                             {"true", "false"},
                                                             {"null", R"("2026-01-01")"}};
   if (const auto found = kTexts.find(key.value); found != kTexts.end()) return found->second;
+  if (key.name == "type") return key.value;
   if (key.value.front() == '"') return key.value.substr(0, key.value.size() - 1) + "x\"";
   if (key.value == "0") return "1";
   return key.value + (key.value.find('.') == std::string::npos ? "1" : "");
@@ -50,7 +48,7 @@ TEST(EventHash, any_field_changes_it) {
       EXPECT_TRUE(hashes.insert(harness.hash()).second) << what;
     };
     for (const SampleKey& key : sample) {
-      if (key.value == kSampleUnits) continue;
+      if (key.value == kSampleUnits || key.value == kSampleAssets) continue;
       std::string value = other_value(key);
       if (value == key.value && key.name != "type") {  // a number with decimals: its first digit
         const std::size_t digit = value.find_first_of("123456789");

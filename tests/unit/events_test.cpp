@@ -32,10 +32,10 @@ TEST(Events, every_enumerator_has_its_own_name) {
   expect_distinct(Change::fall);
   expect_distinct(SessionState::stopped);
   expect_distinct(StatusCause::renewed);
-  expect_distinct(OrderType::best);
-  expect_distinct(OrderState::prevented);
-  expect_distinct(TimeInForce::post_only);
-  expect_distinct(SmpType::cancel_taker);
+  expect_distinct(OrderType::other);
+  expect_distinct(OrderState::other);
+  expect_distinct(TimeInForce::other);
+  expect_distinct(SmpType::other);
   EXPECT_EQ(to_string(CandleUnit::s1), "1s");
   EXPECT_EQ(to_string(CandleUnit::m240), "240m");
   EXPECT_EQ(to_string(StreamType::snapshot), "SNAPSHOT");

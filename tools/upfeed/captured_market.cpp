@@ -18,7 +18,7 @@ class OneFrame {
   /// nullptr: no market data. Valid until the next call.
   const EventHeader* decode(std::span<const char> payload) {
     const Decoded decoded = decoder_.decode(payload, {}, slot_);
-    if (!decoded.is_event()) return nullptr;
+    if (!decoded.is_event() || !is_market_stream(decoded.kind)) return nullptr;
     return std::launder(reinterpret_cast<const EventHeader*>(slot_.data()));
   }
 

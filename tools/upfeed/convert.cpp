@@ -86,8 +86,13 @@ class Conversion {
   void convert(const CapturedFrame& frame) {
     const Decoded decoded = decoder_.decode(frame.payload, {}, slot_);
     if (decoded.is_event()) {
-      encode(*std::launder(reinterpret_cast<const EventHeader*>(slot_.data())), format_, text_);
-      text_ += '\n';
+      const auto& event = *std::launder(reinterpret_cast<const EventHeader*>(slot_.data()));
+      if (encode(event, format_, text_) == 0) {
+        left_out_.add(std::string(to_string(event.kind)) + " frame, known under its own names only",
+                      frame.line);
+      } else {
+        text_ += '\n';
+      }
       return;
     }
     const std::string_view payload(frame.payload.data(), frame.payload.size());

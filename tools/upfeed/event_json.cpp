@@ -63,7 +63,9 @@ void append_event(const EventHeader& event, std::string& out) {
   } else if (event.kind == EventKind::gap) {
     append_gap(static_cast<const GapEvent&>(event), json);
   } else {
-    encode(event, WireFormat::default_, json.key("frame").raw_value());
+    std::string& frame = json.key("frame").raw_value();
+    // An indicator has only the names it came with.
+    if (encode(event, WireFormat::default_, frame) == 0) encode(event, WireFormat::simple, frame);
   }
   json.close_object();
   out += '\n';

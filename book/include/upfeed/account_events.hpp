@@ -21,24 +21,30 @@
 
 namespace upfeed {
 
-/// Kind of an order; `price` is a market buy by amount, `market` a market sell by volume.
-enum class OrderType : std::uint8_t { absent, limit, price, market, best };
-enum class OrderState : std::uint8_t { absent, wait, watch, trade, done, cancel, prevented };
-/// absent where null: an order without such a condition.
-enum class TimeInForce : std::uint8_t { absent, ioc, fok, post_only };
-/// Self-match prevention.
-enum class SmpType : std::uint8_t { absent, reduce, cancel_maker, cancel_taker };
+// The exchange adds words to these (`prevented` and `post_only` came in 2025). One that is not
+// known here is `other`, and its text stands beside it in the event.
 
-/// Names as on the wire; empty for absent and for a value outside the enumeration.
+/// Kind of an order; `price` is a market buy by amount, `market` a market sell by volume.
+enum class OrderType : std::uint8_t { absent, limit, price, market, best, other };
+enum class OrderState : std::uint8_t { absent, wait, watch, trade, done, cancel, prevented, other };
+/// absent where null: an order without such a condition.
+enum class TimeInForce : std::uint8_t { absent, ioc, fok, post_only, other };
+/// Self-match prevention.
+enum class SmpType : std::uint8_t { absent, reduce, cancel_maker, cancel_taker, other };
+
+/// Names as on the wire ("other" for other); empty for absent and for a value outside the
+/// enumeration.
 [[nodiscard]] std::string_view to_string(OrderType type) noexcept;
 [[nodiscard]] std::string_view to_string(OrderState state) noexcept;
 [[nodiscard]] std::string_view to_string(TimeInForce condition) noexcept;
 [[nodiscard]] std::string_view to_string(SmpType type) noexcept;
 
 /// Something happened to an own order. Nothing is sent until then; there is no snapshot.
-/// market is valid where the code is known to the feed; code always has its text.
-/// source  docs.upbit.com/kr/reference/websocket-myorder (read 2026-11). Which further members may
-///         be null is not documented; all but those the event means nothing without are taken.
+/// No such event is lost for what it says: every member but type and uuid may be null, an unknown
+/// word is `other`, and a value that its member cannot hold is left out, which kIncomplete tells.
+/// market is invalid only where the table of markets is full or the code was left out; one that was
+/// never subscribed is added.
+/// source  docs.upbit.com/kr/reference/websocket-myorder (read 2026-11).
 struct MyOrderEvent : EventHeader {
   static constexpr EventKind kKind = EventKind::my_order;
   // clang-format off
@@ -75,7 +81,11 @@ struct MyOrderEvent : EventHeader {
   ExchangeTime timestamp;
   InlineText<47> uuid;
   InlineText<47> trade_uuid;
-  InlineText<63> identifier;  ///< chosen by the client that made the order
+  InlineText<255> identifier;         ///< chosen by the client that made the order
+  InlineText<23> order_type_text;     ///< the word, where order_type is other; else empty
+  InlineText<23> state_text;          ///< likewise
+  InlineText<23> time_in_force_text;  ///< likewise
+  InlineText<23> smp_type_text;       ///< likewise
   Side ask_bid = Side::absent;
   OrderType order_type = OrderType::absent;
   OrderState state = OrderState::absent;
@@ -92,7 +102,7 @@ struct MyAsset {
   friend bool operator==(const MyAsset&, const MyAsset&) = default;
 };
 
-/// Balances that have changed; the others are not named.
+/// Balances that have changed; the others are not named. Of no market.
 /// source  docs.upbit.com/kr/reference/websocket-myasset (read 2026-11).
 struct MyAssetEvent : EventHeader {
   static constexpr EventKind kKind = EventKind::my_asset;
@@ -157,7 +167,7 @@ struct AnnouncementEvent : EventHeader {
     return detail::FieldAccess<AnnouncementEvent>::null(*this, field);
   }
 
-  /// UTF-8 without escapes; body only where it was asked for.
+  /// UTF-8 without escapes, valid as long as the event; body only where it was asked for.
   [[nodiscard]] std::string_view title() const noexcept { return title_part.in(behind()); }
   [[nodiscard]] std::string_view url() const noexcept { return url_part.in(behind()); }
   [[nodiscard]] std::string_view body() const noexcept { return body_part.in(behind()); }
@@ -192,6 +202,7 @@ struct IndicatorEnvelope : EventHeader {
   InlineText<31> indicator;             ///< volume, rsi, moving_average, ma_crossover, ...
   InlineText<23> candle_date_time_utc;  ///< yyyy-MM-ddTHH:mm:ss
   InlineText<15> timeframe;             ///< 5m, 15m, 60m, 240m, 1d
+  bool simple_names = false;            ///< json() has the short names of the SIMPLE formats
   detail::TextPart json_part;           ///< for whoever fills a slot
 };
 
@@ -204,7 +215,7 @@ struct IndicatorEvent : IndicatorEnvelope {
   [[nodiscard]] bool is_null(Field field) const noexcept {
     return detail::FieldAccess<IndicatorEvent>::null(*this, field);
   }
-  /// The whole frame as it came.
+  /// The frame's object as it came, valid JSON; lives as long as the event.
   [[nodiscard]] std::string_view json() const noexcept {
     return json_part.in(reinterpret_cast<const std::byte*>(this) + sizeof(*this));
   }
@@ -219,7 +230,7 @@ struct IndicatorSignalEvent : IndicatorEnvelope {
   [[nodiscard]] bool is_null(Field field) const noexcept {
     return detail::FieldAccess<IndicatorSignalEvent>::null(*this, field);
   }
-  /// The whole frame as it came.
+  /// The frame's object as it came, valid JSON; lives as long as the event.
   [[nodiscard]] std::string_view json() const noexcept {
     return json_part.in(reinterpret_cast<const std::byte*>(this) + sizeof(*this));
   }

@@ -86,6 +86,9 @@ enum EventFlags : std::uint16_t {
   kFromMemory = 1U << 3,
   /// A trade that an outage hid, fetched afterwards by REST; best_* and stream_type are absent.
   kBackfilled = 1U << 4,
+  /// Of a private or info stream: a value that its member cannot hold was left out; has() of its
+  /// field is false.
+  kIncomplete = 1U << 5,
 };
 
 /// The common part of every event.

@@ -22,8 +22,11 @@ enum class WireFormat : std::uint8_t {
 };
 
 /// Appends one frame to out: the keys that were present in the event (null where they were null),
-/// in the documented order, without whitespace. `type` and `code` are always written.
-/// outputs  bytes appended; 0 for status and loss events, which are no frames of the exchange.
+/// in the documented order, without whitespace. `type` and a market's `code` are always written.
+/// Of indicators the JSON text as it came: the names within are documented for no other format, so
+/// only the list's brackets can be put on and taken off.
+/// outputs  bytes appended; 0 for an indicator under the other set of names (simple_names), and for
+///          status, loss and gap events, which are no frames of the exchange.
 /// errors   std::bad_alloc.
 /// threads  touches only its arguments.
 std::size_t encode(const EventHeader& event, WireFormat format, std::string& out);

@@ -16,7 +16,8 @@ namespace upfeed {
 /// add(), the connections combined in the order of their numbers.
 /// Hashed: kind, code, candle unit, which keys were present or null, and every value (the value,
 /// not its spelling). Not hashed: receive times, connection numbers, epochs, sequence numbers,
-/// flags, record sizes; status and loss events.
+/// flags, record sizes; status, loss and gap events.
+/// Of indicators the JSON text is hashed as it came, so there the format and spelling count.
 /// threads  one thread at a time.
 class EventHash {
  public:
