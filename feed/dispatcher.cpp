@@ -163,10 +163,12 @@ void Dispatcher::finish() noexcept {
 // -----------------------------------------------------------------------------------------
 
 bool Dispatcher::admit(Route& route, const EventHeader& event) noexcept {
-  if (route.source == Source{event.connection, event.epoch}) {
-    return route.overlap == nullptr || first_copy(*route.overlap, event);
+  const bool same = route.source == Source{event.connection, event.epoch};
+  if (same ? route.overlapping && is_copy(route, event) : !admit_other(route, event)) return false;
+  if (event.kind == EventKind::trade) {
+    route.recent->add(static_cast<const TradeEvent&>(event).sequential_id);
   }
-  return admit_other(route, event);
+  return true;
 }
 
 /// An event of another source than the stream's last one: a younger source takes over.
@@ -177,35 +179,34 @@ bool Dispatcher::admit_other(Route& route, const EventHeader& event) noexcept {
       route.source.epoch == 0 ||
       (same_connection ? source.epoch > route.source.epoch : source.connection == route.connection);
   if (!younger) {
-    return route.overlap != nullptr && event.kind == EventKind::trade &&
-           first_copy(*route.overlap, event);
+    return route.overlapping && event.kind == EventKind::trade && !is_copy(route, event);
   }
-  if (route.overlap != nullptr) {
+  if (route.overlapping) {
     // What the older source has shown already must not be taken back.
     if (event.kind != EventKind::trade && is_behind(route, event)) return false;
-    if (route.overlap->taken_over.ns == 0) route.overlap->taken_over = event.received_mono;
+    if (route.taken_over.ns == 0) route.taken_over = event.received_mono;
   }
   if (!same_connection) {
     // Epochs of two connections do not compare.
     for (const auto& entry : route.books) entry->book = Book{};
   }
   route.source = source;
-  return route.overlap == nullptr || first_copy(*route.overlap, event);
+  return !route.overlapping || !is_copy(route, event);
 }
 
-/// False: the other source has brought this trade already.
-bool Dispatcher::first_copy(Overlap& overlap, const EventHeader& event) noexcept {
-  if (event.kind != EventKind::trade) return true;
-  const std::uint64_t id = static_cast<const TradeEvent&>(event).sequential_id;
-  const Source source{event.connection, event.epoch};
-  const std::size_t kept = std::min(overlap.count, Overlap::kTrades);
-  for (std::size_t i = 0; i < kept; ++i) {
-    if (overlap.ids[i] == id && overlap.sources[i] != source) return false;
-  }
-  const std::size_t at = overlap.count++ % Overlap::kTrades;
-  overlap.ids[at] = id;
-  overlap.sources[at] = source;
-  return true;
+/// True: the other source has brought this trade already.
+bool Dispatcher::is_copy(const Route& route, const EventHeader& event) noexcept {
+  return event.kind == EventKind::trade &&
+         route.recent->has(static_cast<const TradeEvent&>(event).sequential_id);
+}
+
+void Dispatcher::begin_overlap(Route& route) noexcept {
+  route.overlapping = true;
+  route.taken_over = MonoTime{};
+}
+
+void Dispatcher::end_overlap(Route& route) noexcept {
+  route.overlapping = false;
 }
 
 bool Dispatcher::is_behind(const Route& route, const EventHeader& event) noexcept {
@@ -335,13 +336,9 @@ void Dispatcher::overlap_connection(const StatusEvent& event) noexcept {
   for_each_route([&](Route& route) {
     if (route.source.connection != event.connection || route.moving_from != kNoConnection) return;
     if (event.previous_state != SessionState::live) {
-      route.overlap.reset();
-    } else if (route.overlap == nullptr && route.source.epoch == event.epoch) {
-      route.overlap = std::make_unique<Overlap>();
-      if (route.last_valid) {
-        static_cast<void>(first_copy(
-            *route.overlap, *std::launder(reinterpret_cast<const EventHeader*>(route.last.get()))));
-      }
+      end_overlap(route);
+    } else if (route.source.epoch == event.epoch) {
+      begin_overlap(route);
     }
   });
 }
@@ -407,7 +404,9 @@ bool Dispatcher::wants(const EventHeader& event, const Route& route,
     case StreamMode::snapshot_only:
       return !served;
     case StreamMode::realtime_only:
-      return !snapshot || (entry.book != nullptr && entry.book->was_live && news);
+      // A snapshot that brings news stands for the change that was swallowed.
+      return !snapshot ||
+             (entry.book != nullptr ? entry.book->was_live && news : route.overlapping && news);
     case StreamMode::both:
       break;
   }

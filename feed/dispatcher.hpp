@@ -25,6 +25,7 @@
 //
 // dispatcher.cpp has the way of an event, routing.cpp what changes when somebody subscribes.
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <memory>
@@ -113,13 +114,16 @@ class Dispatcher {
     std::uint32_t epoch = 0;
     friend bool operator==(const Source&, const Source&) = default;
   };
-  /// The trades of a stream while two sources carry it, so that each is delivered once.
-  struct Overlap {
-    static constexpr std::size_t kTrades = 256;
-    std::array<std::uint64_t, kTrades> ids{};
-    std::array<Source, kTrades> sources{};
+  /// The last trades of a stream: while two sources carry it, each is delivered once.
+  struct RecentTrades {
+    std::array<std::uint64_t, 256> ids{};
     std::size_t count = 0;
-    MonoTime taken_over;  // first event of the younger source; 0: none yet
+
+    void add(std::uint64_t id) noexcept { ids[count++ % ids.size()] = id; }
+    [[nodiscard]] bool has(std::uint64_t id) const noexcept {
+      const auto* end = ids.begin() + std::min(count, ids.size());
+      return std::find(ids.begin(), end, id) != end;
+    }
   };
   struct Gap {
     bool pending = false;
@@ -160,7 +164,9 @@ class Dispatcher {
     std::uint32_t moving_from = kNoConnection;
     Source source;  // of the newest event; epoch 0: none yet
     Gap gap;
-    std::unique_ptr<Overlap> overlap;
+    std::unique_ptr<RecentTrades> recent;  // of trades
+    bool overlapping = false;              // two sources carry it, on purpose
+    MonoTime taken_over;                   // first event of the younger one; 0: none yet
   };
   struct RouteKey {
     std::size_t slot;
@@ -182,7 +188,9 @@ class Dispatcher {
   // The way of an event.
   [[nodiscard]] bool admit(Route& route, const EventHeader& event) noexcept;
   [[nodiscard]] bool admit_other(Route& route, const EventHeader& event) noexcept;
-  [[nodiscard]] static bool first_copy(Overlap& overlap, const EventHeader& event) noexcept;
+  [[nodiscard]] static bool is_copy(const Route& route, const EventHeader& event) noexcept;
+  static void begin_overlap(Route& route) noexcept;
+  static void end_overlap(Route& route) noexcept;
   [[nodiscard]] static bool is_behind(const Route& route, const EventHeader& event) noexcept;
   void fill_gap_event(const Route& route, const EventHeader& event) noexcept;
   const Book* apply(Route& route, OrderbookEvent& event) noexcept;

@@ -55,6 +55,7 @@ void Dispatcher::add_route(Subscription& subscription, std::size_t code_index) {
     if (subscription.kind != EventKind::orderbook) {
       route->last = std::make_unique<std::byte[]>(kMarketEventBytesMax);
     }
+    if (subscription.kind == EventKind::trade) route->recent = std::make_unique<RecentTrades>();
     route->connection = subscription.connection.value_or(plan_.connection_of(
         subscription.kind, subscription.candle_unit, subscription.codes[code_index]));
     route->pinned = subscription.connection.has_value();
@@ -228,17 +229,13 @@ void Dispatcher::move_route(RouteKey key, std::uint32_t to) {
   route.moved = true;
   if (from == to) return end_move(route);
   route.moving_from = from;
-  route.overlap = std::make_unique<Overlap>();
-  if (route.last_valid) {
-    static_cast<void>(first_copy(
-        *route.overlap, *std::launder(reinterpret_cast<const EventHeader*>(route.last.get()))));
-  }
+  begin_overlap(route);
   moving_.push_back(key);
 }
 
 void Dispatcher::end_move(Route& route) noexcept {
   route.moving_from = kNoConnection;
-  route.overlap.reset();
+  end_overlap(route);
 }
 
 /// True when a move has ended, so that its former connection can be told.
@@ -246,7 +243,7 @@ bool Dispatcher::end_moves() {
   return std::erase_if(moving_, [&](const RouteKey& key) {
            Route* route = route_at(key.slot, key.market).get();
            if (route == nullptr || route->moving_from == kNoConnection) return true;
-           const MonoTime since = route->overlap->taken_over;
+           const MonoTime since = route->taken_over;
            if (since.ns == 0 || dispatched_at_ - since < kOverlapNs) return false;
            end_move(*route);
            return true;

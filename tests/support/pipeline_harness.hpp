@@ -2,6 +2,7 @@
 
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,8 +17,10 @@
 /// callbacks out. The ring is small, so that it fills after a few dozen records.
 class PipelineHarness {
  public:
-  explicit PipelineHarness(std::size_t ring_bytes = 64U << 10U, std::size_t pending_max = 256)
-      : ring(ring_bytes, upfeed::kEventBytesMax),
+  explicit PipelineHarness(std::size_t ring_bytes = 64U << 10U, std::size_t pending_max = 256,
+                           upfeed::Sharding sharding = {}, std::uint32_t shards_max = 0)
+      : config{.sharding = sharding, .shards_max = shards_max},
+        ring(ring_bytes, upfeed::kEventBytesMax),
         outlet(ring, counters, pending_max),
         intake(markets, upfeed::UnknownMarkets::intern, 1U << 16U, outlet, counters),
         dispatcher(markets, {&ring}, upfeed::detail::ConnectionPlan(config), mailboxes, false) {}
@@ -27,34 +30,42 @@ class PipelineHarness {
     std::vector<char> padded(json.begin(), json.end());
     padded.resize(json.size() + upfeed::kDecodePadding, '7');
     upfeed::FrameMeta meta;
+    meta.connection = connection;
     meta.epoch = epoch;
     meta.frame_sequence = ++frames;
-    meta.received_mono = upfeed::MonoTime{static_cast<std::int64_t>(frames)};
+    meta.received_mono =
+        received_mono.ns != 0 ? received_mono : upfeed::MonoTime{static_cast<std::int64_t>(frames)};
     return intake.accept({padded.data(), json.size()}, meta,
                          [](const upfeed::EventHeader&) noexcept {});
   }
 
-  void push_status(upfeed::SessionState from, upfeed::SessionState to) {
+  void push_status(upfeed::SessionState from, upfeed::SessionState to,
+                   upfeed::StatusCause cause = upfeed::StatusCause::closed_by_peer) {
     upfeed::StatusEvent event;
     event.size_bytes = sizeof event;
+    event.connection = connection;
     event.epoch = epoch;
+    event.received_mono = received_mono;
     event.previous_state = from;
     event.state = to;
-    event.cause = upfeed::StatusCause::closed_by_peer;
+    event.cause = cause;
     outlet.status(event);
   }
 
   std::shared_ptr<upfeed::detail::Subscription> subscribe(
       upfeed::EventKind kind, std::vector<std::string> codes,
       upfeed::detail::Subscription::Callback callback,
-      upfeed::StreamMode mode = upfeed::StreamMode::both, unsigned units = 30) {
+      upfeed::StreamMode mode = upfeed::StreamMode::both, unsigned units = 30,
+      std::optional<std::uint32_t> on_connection = {}) {
     auto subscription = std::make_shared<upfeed::detail::Subscription>();
     subscription->kind = kind;
     subscription->mode = mode;
+    subscription->connection = on_connection;
     subscription->units = static_cast<std::uint8_t>(units);
     subscription->callback = std::move(callback);
     for (const std::string& text : codes) {
       subscription->codes.push_back(*upfeed::MarketCode::parse(text));
+      if (!upfeed::is_market_stream(kind)) continue;
       subscription->markets.push_back(markets.intern(subscription->codes.back()));
     }
     subscription->served.resize(codes.size());
@@ -69,7 +80,8 @@ class PipelineHarness {
 
   /// Dispatches everything that is in the ring; returns how many records.
   std::size_t poll(std::size_t limit = SIZE_MAX) {
-    wanted_changed = (dispatcher.begin_poll() & 1U) != 0;
+    changed = dispatcher.begin_poll();
+    wanted_changed = (changed & 1U) != 0;
     std::size_t count = 0;
     for (; count < limit; ++count) {
       if (dispatcher.next().event == nullptr) break;
@@ -85,8 +97,8 @@ class PipelineHarness {
     } while (outlet.flush() != 0 || outlet.pending() || dispatcher.has_work());
   }
 
-  [[nodiscard]] upfeed::WantedSet wanted() {
-    auto set = mailboxes.front().take();
+  [[nodiscard]] upfeed::WantedSet wanted(std::size_t of_connection = 0) {
+    auto set = mailboxes[of_connection].take();
     return set != nullptr ? *set : upfeed::WantedSet{};
   }
   [[nodiscard]] std::uint64_t delivered(upfeed::EventKind kind) const {
@@ -125,16 +137,20 @@ class PipelineHarness {
            std::string(level) + "}";
   }
 
+  const upfeed::FeedConfig config;
   upfeed::MarketTable markets;
   upfeed::SpscRing ring;
   upfeed::IntakeCounters counters;
   upfeed::Outlet outlet;
   upfeed::Intake intake;
-  const upfeed::FeedConfig config;
   std::vector<upfeed::detail::WantedMailbox> mailboxes{
       upfeed::detail::ConnectionPlan(config).count()};
   upfeed::detail::Dispatcher dispatcher;
+  // Of what is pushed next.
+  std::uint32_t connection = 0;
   std::uint32_t epoch = 1;
+  upfeed::MonoTime received_mono;  // 0: the number of the frame
   std::uint64_t frames = 0;
-  bool wanted_changed = false;
+  bool wanted_changed = false;  // of connection 0
+  std::uint32_t changed = 0;    // a bit per connection
 };

@@ -1,0 +1,291 @@
+// One source at a time: reconnects and their gaps, planned renewals, streams that move between
+// connections, and events of no market.
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "clock.hpp"
+#include "pipeline_harness.hpp"
+
+namespace upfeed {
+namespace {
+
+using detail::Subscription;
+
+/// Everything told, in order, as short text.
+struct Told {
+  std::vector<std::string> lines;
+
+  Subscription::Callback trades() {
+    return TradeCallback([this](const TradeEvent& e) {
+      lines.push_back("trade " + std::to_string(e.sequential_id));
+    });
+  }
+  Subscription::Callback tickers() {
+    return TickerCallback([this](const TickerEvent& e) {
+      lines.push_back("ticker " + std::to_string(e.timestamp.wire()));
+    });
+  }
+  Subscription::Callback books() {
+    return OrderbookCallback([this](const OrderbookEvent& e, const Book& book) {
+      lines.push_back("book " + std::to_string(e.timestamp.wire()) + " " +
+                      std::string(to_string(book.state())));
+    });
+  }
+  Subscription::Callback gaps() {
+    return GapCallback([this](const GapEvent& e) {
+      lines.push_back("gap " + std::string(to_string(e.gap_kind)) + " " +
+                      std::to_string(e.last_sequential_id) + ".." +
+                      std::to_string(e.first_sequential_id) + " epoch " +
+                      std::to_string(e.epoch_before) + ">" + std::to_string(e.epoch) + " " +
+                      std::string(to_string(e.cause)));
+    });
+  }
+};
+
+using Lines = std::vector<std::string>;
+
+// Goal: an outage is told between the last event before and the first after it, with its ids.
+// Method: a trade, a loss of the connection, a trade of the next epoch; and of a stream that had
+// nothing before, for which there is no gap.
+TEST(DispatcherSources, an_outage_is_told_in_order_with_its_bounds) {
+  PipelineHarness pipe;
+  Told told;
+  const auto gaps = pipe.subscribe(EventKind::gap, {}, told.gaps());
+  const auto trades = pipe.subscribe(EventKind::trade, {"KRW-BTC", "KRW-ETH"}, told.trades());
+  const auto books = pipe.subscribe(EventKind::orderbook, {"KRW-BTC"}, told.books());
+  pipe.poll();
+  pipe.push(PipelineHarness::trade("KRW-BTC", 7));
+  pipe.push(PipelineHarness::book("KRW-BTC", 10, 100));
+  pipe.push_status(SessionState::live, SessionState::connecting);
+  pipe.epoch = 2;
+  pipe.push_status(SessionState::connecting, SessionState::live);
+  pipe.push(PipelineHarness::trade("KRW-ETH", 50));
+  pipe.push(PipelineHarness::trade("KRW-BTC", 9));
+  pipe.push(PipelineHarness::trade("KRW-BTC", 10));
+  pipe.push(PipelineHarness::book("KRW-BTC", 11, 100));
+  pipe.drain();
+  EXPECT_EQ(told.lines, (Lines{"trade 7", "book 10 live", "trade 50",
+                               "gap trade 7..9 epoch 1>2 closed_by_peer", "trade 9", "trade 10",
+                               "gap orderbook 0..0 epoch 1>2 closed_by_peer", "book 11 live"}));
+  EXPECT_EQ(pipe.dispatcher.counters().gaps.get(), 2U);
+  EXPECT_EQ(pipe.delivered(EventKind::trade), 4U);
+}
+
+// Goal: several lost epochs in a row are one gap, with the first cause. Method: lose twice.
+TEST(DispatcherSources, an_outage_of_many_dials_is_one_gap) {
+  PipelineHarness pipe;
+  Told told;
+  const auto gaps = pipe.subscribe(EventKind::gap, {}, told.gaps());
+  const auto trades = pipe.subscribe(EventKind::trade, {"KRW-BTC"}, told.trades());
+  pipe.poll();
+  pipe.push(PipelineHarness::trade("KRW-BTC", 7));
+  pipe.push_status(SessionState::live, SessionState::connecting, StatusCause::silent_peer);
+  pipe.epoch = 2;
+  pipe.push_status(SessionState::connecting, SessionState::backing_off, StatusCause::tls);
+  pipe.epoch = 3;
+  pipe.push_status(SessionState::backing_off, SessionState::connecting);
+  pipe.push(PipelineHarness::trade("KRW-BTC", 9));
+  pipe.drain();
+  EXPECT_EQ(told.lines, (Lines{"trade 7", "gap trade 7..9 epoch 1>3 silent_peer", "trade 9"}));
+}
+
+// Goal: bytes of an epoch that is over reach nobody. Method: a late trade and book of epoch 1
+// behind those of epoch 2.
+TEST(DispatcherSources, an_old_epoch_is_not_delivered) {
+  PipelineHarness pipe;
+  Told told;
+  const auto trades = pipe.subscribe(EventKind::trade, {"KRW-BTC"}, told.trades());
+  const auto books = pipe.subscribe(EventKind::orderbook, {"KRW-BTC"}, told.books());
+  pipe.poll();
+  pipe.epoch = 2;
+  pipe.push(PipelineHarness::trade("KRW-BTC", 8));
+  pipe.push(PipelineHarness::book("KRW-BTC", 10, 100));
+  pipe.epoch = 1;
+  pipe.push(PipelineHarness::trade("KRW-BTC", 9));
+  pipe.push(PipelineHarness::book("KRW-BTC", 11, 200));
+  pipe.drain();
+  EXPECT_EQ(told.lines, (Lines{"trade 8", "book 10 live"}));
+  EXPECT_EQ(pipe.dispatcher.counters().superseded[1].get(), 1U);
+  EXPECT_EQ(pipe.dispatcher.counters().superseded[2].get(), 1U);
+  EXPECT_EQ(pipe.dispatcher.counters().book_faults.get(), 0U);
+}
+
+// Goal: a planned renewal loses no trade, repeats none, and takes no book back. Method: two epochs
+// interleaved, each with what the other has and has not.
+TEST(DispatcherSources, a_renewal_loses_and_repeats_nothing) {
+  PipelineHarness pipe;
+  Told told;
+  const auto gaps = pipe.subscribe(EventKind::gap, {}, told.gaps());
+  const auto trades = pipe.subscribe(EventKind::trade, {"KRW-BTC"}, told.trades());
+  const auto books = pipe.subscribe(EventKind::orderbook, {"KRW-BTC"}, told.books());
+  pipe.poll();
+  pipe.push(PipelineHarness::trade("KRW-BTC", 1));
+  pipe.push(PipelineHarness::book("KRW-BTC", 10, 100));
+  pipe.push_status(SessionState::live, SessionState::live, StatusCause::renewed);
+  pipe.push(PipelineHarness::trade("KRW-BTC", 2));
+  pipe.epoch = 2;
+  pipe.push(PipelineHarness::trade("KRW-BTC", 3, "SNAPSHOT"));
+  pipe.push(PipelineHarness::book("KRW-BTC", 9, 50, 5, "SNAPSHOT"));  // older than what is known
+  pipe.push(PipelineHarness::book("KRW-BTC", 12, 120, 5));
+  pipe.epoch = 1;
+  pipe.push(PipelineHarness::trade("KRW-BTC", 3));
+  pipe.push(PipelineHarness::trade("KRW-BTC", 4));
+  pipe.push(PipelineHarness::book("KRW-BTC", 13, 130));  // the younger one speaks now
+  pipe.epoch = 2;
+  pipe.push(PipelineHarness::trade("KRW-BTC", 4));
+  pipe.push(PipelineHarness::trade("KRW-BTC", 5));
+  pipe.push_status(SessionState::connecting, SessionState::live, StatusCause::renewed);
+  pipe.push(PipelineHarness::trade("KRW-BTC", 6));
+  pipe.drain();
+  EXPECT_EQ(told.lines, (Lines{"trade 1", "book 10 live", "trade 2", "trade 3", "book 12 live",
+                               "trade 4", "trade 5", "trade 6"}));
+}
+
+// Goal: a stream that moves is asked of the new connection first and dropped by the old one only
+// after the new one has spoken for a second. Method: reshard, look into both mailboxes at each
+// step.
+TEST(DispatcherSources, a_stream_moves_without_a_hole) {
+  PipelineHarness pipe(64U << 10U, 256, {.connections = 1}, 2);
+  Told told;
+  const auto gaps = pipe.subscribe(EventKind::gap, {}, told.gaps());
+  const auto trades =
+      pipe.subscribe(EventKind::trade, {"KRW-BTC"}, told.trades(), StreamMode::realtime_only);
+  const auto tickers = pipe.subscribe(EventKind::ticker, {"KRW-BTC"}, told.tickers());
+  pipe.poll();
+  EXPECT_EQ(pipe.wanted(0).size(), 2U);
+  pipe.received_mono = mono_now();
+  pipe.push(PipelineHarness::trade("KRW-BTC", 1));
+  pipe.push(PipelineHarness::ticker("KRW-BTC", 5));
+  pipe.poll();
+
+  // Dealt by type to two, tickers stay on the first and trades go to the second.
+  pipe.dispatcher.submit({.sharding = Sharding{.connections = 2, .by = ShardBy::type}});
+  pipe.poll();
+  EXPECT_EQ(pipe.changed, 0b10U);
+  const WantedSet moved = pipe.wanted(1);
+  ASSERT_EQ(moved.size(), 1U);
+  EXPECT_EQ(moved[0].kind, EventKind::trade);
+  EXPECT_EQ(moved[0].mode, StreamMode::both);  // its snapshot shows that it is carried
+  EXPECT_EQ(pipe.dispatcher.plan().size(), 3U);
+
+  pipe.connection = 1;
+  pipe.epoch = 9;
+  pipe.push(PipelineHarness::trade("KRW-BTC", 2, "SNAPSHOT"));
+  pipe.connection = 0;
+  pipe.epoch = 1;
+  pipe.push(PipelineHarness::trade("KRW-BTC", 2));
+  pipe.push(PipelineHarness::trade("KRW-BTC", 3));
+  pipe.connection = 1;
+  pipe.epoch = 9;
+  pipe.push(PipelineHarness::trade("KRW-BTC", 3));
+  pipe.push(PipelineHarness::trade("KRW-BTC", 4));
+  pipe.poll();
+  EXPECT_EQ(pipe.changed, 0U);  // the old connection is not told yet
+  pipe.received_mono = MonoTime{};
+  pipe.drain();
+  // A realtime_only client is shown no snapshots, but this one is news to it.
+  EXPECT_EQ(told.lines, (Lines{"trade 1", "ticker 5", "trade 2", "trade 3", "trade 4"}));
+
+  // The overlap is over when a second has passed since the new connection spoke.
+  pipe.dispatcher.submit({.sharding = Sharding{.connections = 2, .by = ShardBy::type}});
+  EXPECT_TRUE(pipe.dispatcher.moving());
+  std::this_thread::sleep_for(std::chrono::milliseconds(1050));
+  pipe.poll();
+  EXPECT_FALSE(pipe.dispatcher.moving());
+  EXPECT_EQ(pipe.changed, 0b01U);
+  const WantedSet left = pipe.wanted(0);
+  ASSERT_EQ(left.size(), 1U);
+  EXPECT_EQ(left[0].kind, EventKind::ticker);
+  pipe.connection = 0;
+  pipe.epoch = 1;
+  pipe.push(PipelineHarness::trade("KRW-BTC", 4));  // a leftover
+  pipe.connection = 1;
+  pipe.epoch = 9;
+  pipe.push(PipelineHarness::trade("KRW-BTC", 5));
+  pipe.drain();
+  EXPECT_EQ(told.lines.back(), "trade 5");
+  EXPECT_EQ(told.lines.size(), 6U);
+}
+
+// Goal: pinned streams stay where they are. Method: pin, reshard.
+TEST(DispatcherSources, a_pinned_stream_stays) {
+  PipelineHarness pipe(64U << 10U, 256, {.connections = 2, .by = ShardBy::type});
+  Told told;
+  const auto trades =
+      pipe.subscribe(EventKind::trade, {"KRW-BTC"}, told.trades(), StreamMode::both, 30, 0);
+  pipe.poll();
+  EXPECT_EQ(pipe.wanted(0).size(), 1U);
+  pipe.dispatcher.submit({.sharding = Sharding{.connections = 2, .by = ShardBy::market}});
+  pipe.dispatcher.submit({.sharding = Sharding{.connections = 2, .by = ShardBy::type}});
+  pipe.poll();
+  EXPECT_EQ(pipe.changed, 0U);
+}
+
+// Goal: losing one connection touches only its own streams. Method: two books on two connections,
+// one connection lost.
+TEST(DispatcherSources, a_lost_connection_takes_only_its_own_books) {
+  PipelineHarness pipe(64U << 10U, 256, {.connections = 2});
+  Told told;
+  const auto a =
+      pipe.subscribe(EventKind::orderbook, {"KRW-BTC"}, told.books(), StreamMode::both, 30, 0);
+  const auto b =
+      pipe.subscribe(EventKind::orderbook, {"KRW-ETH"}, told.books(), StreamMode::both, 30, 1);
+  pipe.poll();
+  pipe.push(PipelineHarness::book("KRW-BTC", 1, 100));
+  pipe.connection = 1;
+  pipe.push(PipelineHarness::book("KRW-ETH", 2, 100));
+  pipe.push_status(SessionState::live, SessionState::connecting);
+  pipe.connection = 0;
+  pipe.push(PipelineHarness::book("KRW-BTC", 3, 100));
+  pipe.drain();
+  const auto gaps = pipe.subscribe(EventKind::gap, {}, told.gaps());
+  pipe.poll();
+  pipe.connection = 1;
+  pipe.epoch = 2;
+  pipe.push(PipelineHarness::book("KRW-ETH", 4, 100));
+  pipe.drain();
+  EXPECT_EQ(told.lines, (Lines{"book 1 live", "book 2 live", "book 3 live",
+                               "gap orderbook 0..0 epoch 1>2 closed_by_peer", "book 4 live"}));
+}
+
+std::string my_order(std::string_view code) {
+  return R"({"type":"myOrder","code":")" + std::string(code) +
+         R"(","uuid":"ac2dc2a3-fce9-40a2-a4f6-5987c25c438f","ask_bid":"BID","order_type":"limit",)"
+         R"("state":"wait","price":1000,"volume":0.5,"timestamp":1788335180423,)"
+         R"("stream_type":"REALTIME"})";
+}
+
+// Goal: own orders go to those who want them, of all markets or of some; balances to all. Method:
+// three subscriptions, two orders, one of a market nobody subscribed anything of.
+TEST(DispatcherSources, account_events_find_their_listeners) {
+  PipelineHarness pipe;
+  std::vector<std::string> all;
+  std::vector<std::string> some;
+  const auto a = pipe.subscribe(
+      EventKind::my_order, {},
+      MyOrderCallback([&](const MyOrderEvent& e) { all.emplace_back(e.code.view()); }));
+  const auto b = pipe.subscribe(
+      EventKind::my_order, {"KRW-BTC"},
+      MyOrderCallback([&](const MyOrderEvent& e) { some.emplace_back(e.code.view()); }));
+  pipe.poll();
+  const WantedSet wanted = pipe.wanted(1);  // private, behind the one public connection
+  ASSERT_EQ(wanted.size(), 1U);             // all of them cover the others
+  EXPECT_TRUE(wanted[0].code.view().empty());
+  pipe.connection = 1;
+  pipe.push(my_order("KRW-BTC"));
+  pipe.push(my_order("KRW-XRP"));
+  pipe.drain();
+  EXPECT_EQ(all, (std::vector<std::string>{"KRW-BTC", "KRW-XRP"}));
+  EXPECT_EQ(some, (std::vector<std::string>{"KRW-BTC"}));
+  pipe.unsubscribe(a);
+  pipe.poll();
+  ASSERT_EQ(pipe.wanted(1).size(), 1U);
+  EXPECT_EQ(pipe.delivered(EventKind::my_order), 2U);
+}
+
+}  // namespace
+}  // namespace upfeed
