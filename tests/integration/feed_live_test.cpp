@@ -30,7 +30,8 @@ struct BookKeeper {
 
 void expect_balanced(const FeedMetrics& metrics) {
   const StreamCounts total = metrics.total();
-  EXPECT_EQ(total.received, total.delivered + total.conflated + total.dropped + total.refused);
+  EXPECT_EQ(total.received,
+            total.delivered + total.conflated + total.dropped + total.refused + total.superseded);
   EXPECT_EQ(total.queued, 0U);
 }
 
