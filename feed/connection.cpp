@@ -329,6 +329,7 @@ bool Connection::on_dialled(net::DialResult& result) {
     return true;
   }
   socket_ = std::move(result.socket->tls);
+  counters_.certificate_expires_unix_s.set(socket_->certificate_not_after_unix_s());
   parser_.reset();
   message_open_since_ = 0;
   session_.on_connected(epoch, now);
