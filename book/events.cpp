@@ -77,6 +77,21 @@ std::string_view to_string(SessionState state) noexcept {
   return {};
 }
 
+std::string_view to_string(ServerErrorKind kind) noexcept {
+  switch (kind) {
+    case ServerErrorKind::none:          return "none";
+    case ServerErrorKind::wrong_format:  return "wrong_format";
+    case ServerErrorKind::no_ticket:     return "no_ticket";
+    case ServerErrorKind::no_type:       return "no_type";
+    case ServerErrorKind::no_codes:      return "no_codes";
+    case ServerErrorKind::invalid_param: return "invalid_param";
+    case ServerErrorKind::invalid_auth:  return "invalid_auth";
+    case ServerErrorKind::rate_limited:  return "rate_limited";
+    case ServerErrorKind::other:         return "other";
+  }
+  return {};
+}
+
 std::string_view to_string(StatusCause cause) noexcept {
   switch (cause) {
     case StatusCause::none:               return "none";

@@ -244,8 +244,10 @@ void Connection::on_data(std::span<const char> payload, const FrameMeta& partial
   } else if (decoded.frame_class == FrameClass::error) {
     session_.on_server_error(decoded.error.name, decoded.error.message, meta.received_mono);
     act();
+  } else if (decoded.frame_class == FrameClass::subscriptions) {
+    session_.on_subscriptions(decoded.subscriptions_json, meta.received_mono);
   } else if (decoded.frame_class != FrameClass::event) {
-    session_.on_status_up();
+    session_.on_status_up(meta.received_mono);
   }
 }
 
@@ -379,6 +381,7 @@ void Connection::report(const SessionAction& action) {
   event.state = action.state;
   event.previous_state = action.previous_state;
   event.cause = action.cause;
+  event.server_error = action.server_error;
   event.http_status = action.http_status;
   event.system_errno = action.sys_errno;
   event.retry_in_ms = action.retry_in_ms;

@@ -37,6 +37,8 @@ class Backoff {
     if (bound_ns_ < cap_ns_) bound_ns_ *= 2;
     return delay_ns;
   }
+  /// The next delay may be as long as any: what failed will not pass by itself.
+  void saturate() { bound_ns_ = cap_ns_; }
   void reset() { bound_ns_ = base_ns_; }
 
  private:

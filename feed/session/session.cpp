@@ -17,19 +17,31 @@ constexpr std::size_t kActionsReserved = 16;
 // Close codes, RFC 6455 section 7.4.1. kCloseSilent sends none: nobody would read it.
 constexpr std::uint16_t kCloseSilent = 0;
 constexpr std::uint16_t kCloseNormal = 1000;
-constexpr std::uint16_t kCloseBadPayload = 1007;
-constexpr std::uint16_t kClosePolicy = 1008;
-
-// The exchange lists the first two beside its error names; their shape on the wire is unknown.
-constexpr std::array<std::string_view, 4> kRateLimitNames = {
-    "Too Many Requests", "I'm a teapot", "TOO_MANY_REQUEST", "TOO_MANY_REQUESTS"};
-constexpr std::string_view kUnauthorizedName = "INVALID_AUTH";
 
 constexpr int kHttpUnauthorized = 401;
 constexpr int kHttpTeapot = 418;
 constexpr int kHttpTooManyRequests = 429;
 // A hint comes from the network: it may delay us, but not for ever.
-constexpr std::int64_t kRetryAfterMsMax = 24LL * 3600 * 1000;
+constexpr std::int64_t kRetryAfterMsMax = 7LL * 24 * 3600 * 1000;
+
+/// Redirections and refusals that another dial alone does not change: the host or the path is
+/// wrong, the address is not let in, or another protocol is asked for.
+bool is_lasting(int http_status) {
+  return (http_status >= 300 && http_status < 400) || http_status == 403 || http_status == 404 ||
+         http_status == 410 || http_status == 426;
+}
+
+SilenceRules silence_rules(const SessionConfig& config) {
+  static_assert(kMarketStreamCount == 4 && static_cast<int>(EventKind::ticker) == 0 &&
+                static_cast<int>(EventKind::trade) == 1 &&
+                static_cast<int>(EventKind::orderbook) == 2 &&
+                static_cast<int>(EventKind::candle) == 3);
+  return {.limit_ns = {config.silence_limit.ticker.count(), config.silence_limit.trade.count(),
+                       config.silence_limit.orderbook.count(), config.silence_limit.candle.count()},
+          .limit_ns_max = config.silence_limit_max.count(),
+          .wait_ns = config.probe_wait.count(),
+          .lead_ns = config.request_spacing.count()};
+}
 
 /// Rounded up: nobody shall look for the dial before it is due.
 std::int64_t ms_until(MonoTime then, MonoTime now) {
@@ -42,18 +54,24 @@ Session::Session(const SessionConfig& config, DialBudget& budget, std::uint64_t 
     : config_(config),
       budget_(budget),
       backoff_(config.backoff_base.count(), config.backoff_cap.count(), seed),
-      request_limiter_(config.request_limits) {
+      request_limiter_(config.request_limits),
+      tracker_(silence_rules(config)) {
   UPFEED_ASSERT(config.invalid_field().empty());
   actions_.reserve(kActionsReserved);
 }
 
 // Inputs of the owner.
 
-void Session::start(MonoTime now) {
+void Session::start(MonoTime now, std::uint32_t first_epoch) {
+  UPFEED_ASSERT(first_epoch > 0);
   if (started_) return;
   started_ = true;
   held_ = false;
   given_up_ = false;
+  audits_refused_ = false;
+  epoch_ = std::max(epoch_, first_epoch - 1);
+  accepted_.clear();
+  free_refused();
   attempts_ = 0;
   backoff_.reset();
   dial_not_before_ = {INT64_MIN};
@@ -72,26 +90,6 @@ void Session::stop(MonoTime now) {
   settle(now);
 }
 
-void Session::want(WantedSet set, MonoTime now) {
-  if (set == tracker_.wanted()) return;
-  const bool must_ask = tracker_.replace(std::move(set));
-  set_is_asked_ = false;
-  held_ = false;
-  if (!started_ || given_up_) return;
-  if (tracker_.wanted().empty()) {
-    go_idle(now);
-  } else if (state_ == SessionState::live) {
-    if (must_ask && !request_pending_) {
-      request_pending_ = true;
-      collect_until_ = now + config_.collect_window.count();
-    }
-    request_when_due(now);
-  } else if (state_ == SessionState::idle || state_ == SessionState::failed) {
-    dial_or_wait({.cause = StatusCause::requested}, now);
-  }
-  settle(now);
-}
-
 // Inputs of the transport.
 
 void Session::on_connected(std::uint32_t epoch, MonoTime now) {
@@ -101,15 +99,18 @@ void Session::on_connected(std::uint32_t epoch, MonoTime now) {
   last_bytes_ = now;
   ping_at_ = now + config_.ping_interval.count();
   bad_frames_in_row_ = 0;
-  requests_in_epoch_ = 0;
+  tickets_in_epoch_ = 0;
   request_limiter_.reset();
   tracker_.forget();
   server_flows_ = false;
+  silence_at_ = now + config_.probe_spacing.count();
+  probe_allowed_at_ = now;
+  text_ping_pending_ = config_.text_ping;
   set_state(SessionState::live, {}, -1);
-  request_pending_ = true;
+  request_needed_ = true;
   collect_until_ = now;
   last_request_ = now + -config_.request_spacing.count();
-  request_when_due(now);
+  send_when_due(now);
   settle(now);
 }
 
@@ -125,6 +126,8 @@ void Session::on_dial_failed(std::uint32_t epoch, const DialFailure& failure, Mo
   if (failure.http_status == kHttpTeapot || failure.http_status == kHttpTooManyRequests) {
     end.cause = StatusCause::rate_limited;
   }
+  end.lasting = is_lasting(failure.http_status);
+  if (end.lasting) end.text = status_line("will not pass by itself: " + end.text);
   lose(end, now);
   settle(now);
 }
@@ -150,23 +153,6 @@ void Session::on_message_started(MonoTime now) noexcept {
   deadline_ = std::min(deadline_, message_deadline_);
 }
 
-void Session::on_server_error(std::string_view name, std::string_view message, MonoTime now) {
-  if (state_ != SessionState::live) return;
-  End end{.cause = StatusCause::server_error,
-          .text = status_line(std::string(name).append(": ").append(message))};
-  if (std::find(kRateLimitNames.begin(), kRateLimitNames.end(), name) != kRateLimitNames.end()) {
-    end.cause = StatusCause::rate_limited;
-  } else if (name == kUnauthorizedName) {
-    end.cause = StatusCause::unauthorized;
-  } else {
-    // The answer to a request comes within a second. One that follows long after it, or after the
-    // wanted set has changed, says nothing against what we would ask for next.
-    held_ = set_is_asked_ && now - last_request_ <= config_.first_data_timeout.count();
-  }
-  drop(kCloseNormal, end, now);
-  settle(now);
-}
-
 // Timers.
 
 void Session::tick(MonoTime now) {
@@ -176,87 +162,6 @@ void Session::tick(MonoTime now) {
     if (now >= dial_at_) dial_or_wait({}, now);
   }
   settle(now);
-}
-
-void Session::tick_live(MonoTime now) {
-  if (bad_frames_over_) {
-    drop(kCloseBadPayload, {.cause = StatusCause::bad_frames}, now);
-    return;
-  }
-  if (now >= message_deadline_) {
-    drop(kClosePolicy, {.cause = StatusCause::message_timeout}, now);
-    return;
-  }
-  tick_pings(now);
-  if (state_ != SessionState::live) return;
-  request_when_due(now);
-  tick_first_frames(now);
-}
-
-void Session::tick_pings(MonoTime now) {
-  if (pong_deadline_ != kNever) {
-    // Bytes of the very moment of the ping were read before it went out.
-    if (last_bytes_ > ping_sent_) {
-      pong_deadline_ = kNever;
-    } else if (now >= pong_deadline_) {
-      drop(kCloseSilent, {.cause = StatusCause::silent_peer}, now);
-      return;
-    }
-  }
-  if (now < ping_at_) return;
-  push(ActionKind::send_ping);
-  ++counters_.pings;
-  ping_at_ = now + config_.ping_interval.count();
-  if (pong_deadline_ == kNever) {
-    ping_sent_ = now;
-    pong_deadline_ = now + config_.pong_timeout.count();
-  }
-}
-
-void Session::tick_first_frames(MonoTime now) {
-  if (now < first_frames_at_) return;
-  const std::int64_t timeout_ns = config_.first_data_timeout.count();
-  const WantedSet overdue = tracker_.take_overdue(now + -timeout_ns);
-  if (!overdue.empty()) notice(StatusCause::first_data_missing, missing_line(overdue));
-  const MonoTime oldest = tracker_.oldest_asked();
-  first_frames_at_ = oldest == kNever ? kNever : oldest + timeout_ns;
-}
-
-// Requests.
-
-MonoTime Session::request_wanted_at() const {
-  return std::max(collect_until_, last_request_ + config_.request_spacing.count());
-}
-
-void Session::request_when_due(MonoTime now) {
-  if (!request_pending_) return;
-  const MonoTime wanted_at = request_wanted_at();
-  const MonoTime allowed_at = request_limiter_.ready_at();
-  if (now < wanted_at || now < allowed_at) return;
-  request_pending_ = false;
-
-  const std::string ticket = config_.ticket_prefix + '-' + std::to_string(epoch_) + '-' +
-                             std::to_string(requests_in_epoch_ + 1);
-  const WantedSet& wanted = tracker_.wanted();
-  std::string text =
-      request_text(ticket, config_.format, wanted, tracker_.stages(), Finished::left_out);
-  if (text.empty() && server_flows_) {
-    text = request_text(ticket, config_.format, wanted, tracker_.stages(), Finished::named);
-  }
-  if (text.empty()) return;
-
-  if (allowed_at > wanted_at) ++counters_.limiter_waits;
-  request_limiter_.take(now);
-  last_request_ = now;
-  ++requests_in_epoch_;
-  ++counters_.requests;
-  push(ActionKind::send_text).text = std::move(text);
-  server_flows_ = std::any_of(wanted.begin(), wanted.end(),
-                              [](const WantedStream& stream) { return !is_snapshot_only(stream); });
-  tracker_.mark_asked(now);
-  set_is_asked_ = true;
-  data_pending_ = true;
-  first_frames_at_ = std::min(first_frames_at_, now + config_.first_data_timeout.count());
 }
 
 // Transitions.
@@ -284,13 +189,16 @@ void Session::wait_until(MonoTime dial_at, const End& why, MonoTime now) {
 
 void Session::lose(const End& end, MonoTime now) {
   ++counters_.ends[static_cast<std::size_t>(end.cause)];
+  if (!audit_ticket_.empty()) end_audit(AuditOutcome::no_reply, now);
   const bool stable =
       state_ == SessionState::live && now - connected_at_ >= config_.stable_period.count();
   if (stable) {
     attempts_ = 0;
     backoff_.reset();
   }
-  const std::int64_t backoff_ns = stable ? 0 : backoff_.next();
+  if (end.lasting) backoff_.saturate();
+  std::int64_t backoff_ns = stable ? 0 : backoff_.next();
+  if (end.lasting) backoff_ns = std::max(backoff_ns, config_.backoff_cap.count() / 2);
   dial_not_before_ = now + std::max(backoff_ns, end.wait_ns_min);
   clear_live_timers();
   if (end.cause == StatusCause::rate_limited) {
@@ -342,8 +250,12 @@ void Session::clear_live_timers() {
   pong_deadline_ = kNever;
   message_deadline_ = kNever;
   first_frames_at_ = kNever;
+  up_deadline_ = kNever;
+  silence_at_ = kNever;
+  accept_at_ = kNever;
   bad_frames_over_ = false;
-  request_pending_ = false;
+  request_needed_ = false;
+  text_ping_pending_ = false;
   set_is_asked_ = false;
   data_pending_ = false;
 }
@@ -355,12 +267,10 @@ void Session::settle(MonoTime now) {
   if (data_pending_ && tracker_.awaited() == 0) {
     data_pending_ = false;
     notice(StatusCause::data_arrived, {});
+    // Nothing of what is new would have come if the request had been refused.
+    if (data_owed_) accept_asked();
   }
-  deadline_ = std::min({ping_at_, pong_deadline_, message_deadline_, first_frames_at_});
-  if (request_pending_) {
-    deadline_ = std::min(deadline_, std::max(request_wanted_at(), request_limiter_.ready_at()));
-  }
-  if (bad_frames_over_) deadline_ = now;
+  deadline_ = bad_frames_over_ ? now : std::min(live_deadline(), send_due_at());
 }
 
 // Actions.
@@ -377,6 +287,8 @@ void Session::set_state(SessionState state, const End& why, std::int64_t retry_i
   action.previous_state = state_;
   action.state = state;
   action.cause = why.cause;
+  action.server_error = why.server_error;
+  action.request = why.request;
   action.http_status = why.http_status;
   action.sys_errno = why.sys_errno;
   action.retry_in_ms = retry_in_ms;
@@ -410,7 +322,7 @@ bool Session::next_action(SessionAction& out) {
 }
 
 bool Session::fully_subscribed() const noexcept {
-  return state_ == SessionState::live && !request_pending_ && tracker_.awaited() == 0;
+  return state_ == SessionState::live && !request_needed_ && tracker_.awaited() == 0;
 }
 
 }  // namespace upfeed

@@ -13,7 +13,8 @@
 // Invariants
 //   - an epoch is one dial and what came of it; it grows by one with each dial action;
 //   - each change of state is exactly one status action, in order with the others; a status action
-//     with equal states is a notice (first_data_missing, data_arrived);
+//     with equal states is a notice (first_data_missing, data_arrived, stream_silent,
+//     audit_mismatch);
 //   - no dial beyond the budget or inside a block, no request beyond the connection's limits;
 //   - at deadline() at the latest, tick() makes progress; with no deadline only an input can.
 //
@@ -21,8 +22,13 @@
 // life, the pong or another. A peer that falls silent is dropped at most ping_interval +
 // pong_timeout after its last byte was read (defaults: 15 s + 5 s).
 //
+// A peer whose pongs come from a proxy: the text PING makes the exchange itself say UP every 10 s.
+// Once it did, up_timeout without UP or data ends the connection, too.
+//
+// Silent streams on a living connection: silence.hpp.
+//
 // Deliberately not here: how to dial and with which token (connector), what is wanted (dispatcher),
-// whether one stream has gone quiet among others that flow (its owner knows its pace).
+// when to begin a younger session and end the older (whoever owns both).
 #pragma once
 
 #include <array>
@@ -68,8 +74,10 @@ struct SessionAction {
   SessionState state = SessionState::idle;  ///< status, and the three below
   SessionState previous_state = SessionState::idle;
   StatusCause cause = StatusCause::none;
-  int http_status = 0;
-  int sys_errno = 0;              ///< status
+  ServerErrorKind server_error = ServerErrorKind::none;  ///< status: what the error frame was
+  std::uint32_t request = 0;  ///< status: number in the ticket of the request it answers; 0: none
+  int http_status = 0;        ///< status
+  int sys_errno = 0;          ///< status
   std::int64_t retry_in_ms = -1;  ///< status; -1: no dial is planned
   std::string text;               ///< send_text: the message; status: fits StatusEvent::text
 };
@@ -82,9 +90,35 @@ struct SessionCounters {
   std::uint64_t pings = 0;
   std::uint64_t limiter_waits = 0;  ///< Requests that had to wait for the rate limits.
   std::uint64_t bad_frames = 0;
+  std::uint64_t text_pings = 0;
+  std::uint64_t probes = 0;           ///< Requests that named a silent stream.
+  std::uint64_t silent_streams = 0;   ///< Streams that were lost while their connection lived.
+  std::uint64_t refused_streams = 0;  ///< Streams held back because a request was refused.
+  std::uint64_t audits = 0;           ///< LIST_SUBSCRIPTIONS sent.
+  std::uint64_t audit_mismatches = 0;
   /// Dials that failed and connections that ended, by cause.
   std::array<std::uint64_t, kStatusCauseCount> ends{};
 };
+
+enum class AuditOutcome : std::uint8_t {
+  none,        ///< no audit has ended yet
+  matched,     ///< the exchange serves what was asked
+  mismatched,  ///< it does not; the rest is asked again
+  no_reply,    ///< none in time, or the connection ended before it
+  unreadable,  ///< a reply that is not as documented
+  refused,     ///< an error frame; no further audit until start()
+};
+
+struct AuditResult {
+  AuditOutcome outcome = AuditOutcome::none;
+  MonoTime at;
+  std::uint32_t epoch = 0;
+  std::size_t missing_count = 0;  ///< Streams asked, but not served.
+  std::size_t extra_count = 0;    ///< Streams served, but not asked.
+};
+
+/// What the name in an error frame means; `other` for one that is not documented.
+[[nodiscard]] ServerErrorKind server_error_kind(std::string_view name) noexcept;
 
 /// threads  one at a time. `now` never goes back between calls.
 /// Driver's order in each step: feed in what was read, then tick(now) if now >= deadline(), then
@@ -99,12 +133,16 @@ class Session {
   Session& operator=(const Session&) = delete;
 
   /// Begins, or begins again after stop(), forgetting old failures (not the endpoint's block).
-  void start(MonoTime now);
+  /// first_epoch  of the first dial, unless a later one has been used: a younger session that shall
+  /// replace another begins behind its epochs.
+  void start(MonoTime now, std::uint32_t first_epoch = 1);
   /// Ends the connection; until the next start() there is no action behind the close and its
   /// status.
   void stop(MonoTime now);
   /// Replaces the whole wanted set.
   void want(WantedSet set, MonoTime now);
+  /// Asks the exchange what it serves, as soon as no request is in flight; see last_audit().
+  void audit(MonoTime now);
 
   /// Results and losses of an epoch that is over are ignored.
   void on_connected(std::uint32_t epoch, MonoTime now);
@@ -119,10 +157,15 @@ class Session {
   void on_event(const EventHeader& event, MonoTime now) noexcept {
     bad_frames_in_row_ = 0;
     if (event.epoch != epoch_ || state_ != SessionState::live) return;
-    if (tracker_.on_event(event)) deadline_ = now;
+    last_event_ = now;
+    if (!tracker_.on_event(event, now)) return;
+    silence_at_ = now;
+    deadline_ = now;
   }
-  /// {"status":"UP"} or any other well-formed message that is not data.
-  void on_status_up() noexcept { bad_frames_in_row_ = 0; }
+  /// {"status":"UP"}.
+  void on_status_up(MonoTime now) noexcept;
+  /// The answer to LIST_SUBSCRIPTIONS.
+  void on_subscriptions(std::string_view json, MonoTime now);
   /// A message that could not be decoded.
   void on_bad_frame(MonoTime now) noexcept;
   /// An error frame. The exchange closes the connection behind it, so it ends here and now.
@@ -146,20 +189,28 @@ class Session {
   [[nodiscard]] std::uint32_t epoch() const noexcept { return epoch_; }
   [[nodiscard]] const SessionCounters& counters() const noexcept { return counters_; }
   /// Live, the newest wanted set was sent, and each code that owes a first frame has sent it.
+  /// Streams that are held back do not count.
   [[nodiscard]] bool fully_subscribed() const noexcept;
   [[nodiscard]] std::size_t wanted_count() const noexcept { return tracker_.wanted().size(); }
   /// Asked for in this epoch, without the first frame they owe.
   [[nodiscard]] std::size_t awaited_count() const noexcept { return tracker_.awaited(); }
   /// Asked for, but no frame in this epoch yet. Allocates.
   [[nodiscard]] WantedSet missing_first_frames() const { return tracker_.missing(); }
+  /// Wanted, but held back: a request that named them for the first time was refused. Each is asked
+  /// again when it is wanted in another way, or anew, or after start().
+  [[nodiscard]] const WantedSet& refused() const noexcept { return refused_; }
+  [[nodiscard]] const AuditResult& last_audit() const noexcept { return last_audit_; }
 
  private:
   /// How a dial or connection ended.
   struct End {
     StatusCause cause = StatusCause::none;
+    ServerErrorKind server_error = ServerErrorKind::none;
+    std::uint32_t request = 0;
     int http_status = 0;
     int sys_errno = 0;
     std::int64_t wait_ns_min = 0;  ///< No dial before that, whatever the back-off says.
+    bool lasting = false;          ///< It will not pass by itself.
     std::string text{};
   };
 
@@ -175,19 +226,49 @@ class Session {
   void notice(StatusCause cause, std::string text);
   SessionAction& push(ActionKind kind);
 
+  // What is asked (session_requests.cpp).
+  void ask_for_wanted(MonoTime now);
+  void free_refused();
+  void hold_back_levels();
+  void hold_back(WantedSet streams);
+  void refuse_asked(End& end);
+  void accept_asked();
+  [[nodiscard]] bool request_pending() const noexcept {
+    return request_needed_ || tracker_.suspects() > 0;
+  }
   [[nodiscard]] MonoTime request_wanted_at() const;
+  [[nodiscard]] MonoTime send_due_at() const;
+  [[nodiscard]] std::string next_ticket();
+  void send_when_due(MonoTime now);
   void request_when_due(MonoTime now);
+  void on_requested(MonoTime now);
+  void on_probed(MonoTime now);
+  [[nodiscard]] bool audit_waits() const noexcept;
+  void audit_when_due(MonoTime now);
+  void end_audit(AuditOutcome outcome, MonoTime now);
+  void on_difference(const WantedSet& missing, const std::vector<std::string>& extra, MonoTime now);
+
+  // What time brings to a live connection (session_live.cpp).
   void tick_live(MonoTime now);
   void tick_pings(MonoTime now);
+  void tick_up(MonoTime now);
   void tick_first_frames(MonoTime now);
+  void tick_silence(MonoTime now);
+  [[nodiscard]] bool judge_probes(MonoTime now);
+  void report_silent(const WantedSet& streams);
+  [[nodiscard]] MonoTime live_deadline() const;
   void settle(MonoTime now);
 
   const SessionConfig config_;
   DialBudget& budget_;
   Backoff backoff_;
   RateLimiter request_limiter_;
-  WantedTracker tracker_;
+  WantedSet wanted_;
+  WantedSet refused_;      ///< of these, held back
+  WantedTracker tracker_;  ///< of the others
+  WantedSet accepted_;     ///< what the exchange has last served without an error
   SessionCounters counters_;
+  AuditResult last_audit_;
 
   SessionState state_ = SessionState::idle;
   bool started_ = false;
@@ -208,13 +289,26 @@ class Session {
   MonoTime first_frames_at_ = kNever;  ///< next look for overdue first frames
   MonoTime collect_until_;             ///< of the request that is pending
   MonoTime last_request_;
-  std::uint32_t requests_in_epoch_ = 0;
+  MonoTime last_event_;
+  MonoTime last_up_;
+  MonoTime up_deadline_ = kNever;     ///< kNever: no UP came yet
+  MonoTime silence_at_ = kNever;      ///< next look at silent streams
+  MonoTime probe_allowed_at_;         ///< no probe before
+  MonoTime accept_at_ = kNever;       ///< no error until then: the last request is accepted
+  MonoTime audit_deadline_ = kNever;  ///< of the audit that is out
+  std::string audit_ticket_;          ///< empty: none is out
+  std::uint32_t tickets_in_epoch_ = 0;
+  std::uint32_t request_number_ = 0;  ///< of the last request, in its ticket
   std::uint32_t bad_frames_in_row_ = 0;
   bool bad_frames_over_ = false;
-  bool request_pending_ = false;  ///< the exchange must be asked (again)
-  bool set_is_asked_ = false;     ///< the last request was for the present wanted set
-  bool server_flows_ = false;     ///< the last request named more than snapshots
-  bool data_pending_ = false;     ///< data_arrived is owed to the last request
+  bool request_needed_ = false;     ///< the exchange must be asked (again)
+  bool text_ping_pending_ = false;  ///< to be sent behind the first request
+  bool audit_wanted_ = false;
+  bool audits_refused_ = false;
+  bool set_is_asked_ = false;  ///< the last request was for the present wanted set
+  bool server_flows_ = false;  ///< the last request named more than snapshots
+  bool data_pending_ = false;  ///< data_arrived is owed to the last request
+  bool data_owed_ = false;     ///< and some first frame must come before it
 
   MonoTime deadline_ = kNever;
   std::vector<SessionAction> actions_;

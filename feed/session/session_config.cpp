@@ -30,6 +30,17 @@ std::string_view SessionConfig::invalid_field() const {
       request_limits.margin_ns < 0) {
     return "request_limits";
   }
+  for (const auto limit :
+       {silence_limit.ticker, silence_limit.trade, silence_limit.orderbook, silence_limit.candle}) {
+    if (limit != kZero && limit < probe_wait + probe_spacing + request_spacing) {
+      return "silence_limit";
+    }
+    if (limit > silence_limit_max) return "silence_limit_max";
+  }
+  if (probe_wait <= kZero) return "probe_wait";
+  if (probe_spacing <= kZero) return "probe_spacing";
+  if (up_timeout <= kZero) return "up_timeout";
+  if (audit_timeout <= kZero) return "audit_timeout";
   if (bad_frames_max == 0) return "bad_frames_max";
   return {};
 }

@@ -10,6 +10,16 @@
 
 namespace upfeed {
 
+/// A stream whose last frame is older was lost, or the exchange confirms that it is quiet.
+/// 0: streams of that kind are never doubted. Otherwise at least probe_wait + probe_spacing +
+/// request_spacing.
+struct SilenceLimits {
+  std::chrono::nanoseconds ticker = std::chrono::seconds(60);
+  std::chrono::nanoseconds trade = std::chrono::seconds(60);
+  std::chrono::nanoseconds orderbook = std::chrono::seconds(30);
+  std::chrono::nanoseconds candle = std::chrono::seconds(60);
+};
+
 struct SessionConfig {
   std::string format = "DEFAULT";        ///< DEFAULT, SIMPLE, JSON_LIST or SIMPLE_LIST.
   std::string ticket_prefix = "upfeed";  ///< Ticket: prefix-epoch-request; a UUID makes it unique.
@@ -30,7 +40,23 @@ struct SessionConfig {
   /// How long the first change waits for others to join it: 0 aggressive, 100 ms balanced.
   std::chrono::nanoseconds collect_window{0};
   std::chrono::nanoseconds request_spacing = std::chrono::milliseconds(200);
-  RateLimits request_limits{};        ///< Per connection.
+  RateLimits request_limits{};  ///< Per connection.
+  SilenceLimits silence_limit{};
+  /// The limit of a stream doubles each time that it proves quiet, up to this.
+  std::chrono::nanoseconds silence_limit_max = std::chrono::minutes(16);
+  /// For the answer to a request that names a silent stream.
+  std::chrono::nanoseconds probe_wait = std::chrono::seconds(5);
+  /// From one such request to the next: all streams that fall due in between share the earlier.
+  std::chrono::nanoseconds probe_spacing = std::chrono::seconds(15);
+  /// The text "PING" once per connection: the exchange says UP every 10 s from then on.
+  bool text_ping = true;
+  /// A connection that said UP and then has neither data nor UP for so long is dropped: its pongs
+  /// may come from a proxy.
+  std::chrono::nanoseconds up_timeout = std::chrono::seconds(35);
+  /// For the answer to LIST_SUBSCRIPTIONS.
+  std::chrono::nanoseconds audit_timeout = std::chrono::seconds(5);
+  /// Regional hosts refuse a request that names a level; false holds such streams back.
+  bool has_book_levels = true;
   std::uint32_t bad_frames_max = 10;  ///< That many undecodable frames in a row end a connection.
   /// Dials without a stable connection until the session gives up; 0: never.
   std::uint32_t dial_attempts_max = 0;

@@ -1,12 +1,9 @@
 #include "session/status_text.hpp"
 
 #include "session/request.hpp"
-#include "upfeed/events.hpp"
 
 namespace upfeed {
 namespace {
-
-constexpr std::size_t kTextBytesMax = decltype(StatusEvent::text)::capacity();
 
 std::string name_of(const WantedStream& stream) {
   std::string name(stream.code.view());
@@ -21,11 +18,11 @@ std::string name_of(const WantedStream& stream) {
 
 }  // namespace
 
-std::string status_line(std::string_view text) {
+std::string status_line(std::string_view text, std::size_t bytes_max) {
   const auto continues = [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U; };
   std::size_t size = text.size();
-  if (size > kTextBytesMax) {
-    size = kTextBytesMax;
+  if (size > bytes_max) {
+    size = bytes_max;
     while (size > 0 && continues(text[size])) --size;
   }
   std::string line(text.substr(0, size));
@@ -35,14 +32,14 @@ std::string status_line(std::string_view text) {
   return line;
 }
 
-std::string missing_line(const WantedSet& missing) {
+std::string stream_line(std::string_view prefix, const WantedSet& streams) {
   // " and 4294967295 more" must fit behind the last name.
   constexpr std::size_t kTailBytes = 20;
-  std::string line = "no data yet: ";
-  for (std::size_t i = 0; i < missing.size(); ++i) {
-    const std::string name = (i == 0 ? "" : ", ") + name_of(missing[i]);
-    if (line.size() + name.size() + kTailBytes > kTextBytesMax) {
-      line += " and " + std::to_string(missing.size() - i) + " more";
+  std::string line = status_line(prefix, kStatusTextBytesMax / 2);
+  for (std::size_t i = 0; i < streams.size(); ++i) {
+    const std::string name = (i == 0 ? "" : ", ") + name_of(streams[i]);
+    if (line.size() + name.size() + kTailBytes > kStatusTextBytesMax) {
+      line += " and " + std::to_string(streams.size() - i) + " more";
       break;
     }
     line += name;

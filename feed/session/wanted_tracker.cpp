@@ -11,7 +11,7 @@ bool WantedTracker::replace(WantedSet set) {
   UPFEED_ASSERT(std::is_sorted(set.begin(), set.end(), wanted_before));
   bool must_ask = false;
   std::vector<StreamStage> stages(set.size(), StreamStage::unasked);
-  std::vector<MonoTime> asked_at(set.size());
+  std::vector<StreamLife> lives(set.size());
 
   std::size_t old = 0;
   const auto drop_old = [&] {
@@ -30,7 +30,7 @@ bool WantedTracker::replace(WantedSet set) {
     if (former != set[i]) must_ask = true;
     if (former.mode == set[i].mode && former.refresh == set[i].refresh) {
       stages[i] = stages_[old];
-      asked_at[i] = asked_at_[old];
+      lives[i] = lives_[old];
     }
     ++old;
   }
@@ -38,7 +38,7 @@ bool WantedTracker::replace(WantedSet set) {
 
   wanted_ = std::move(set);
   stages_ = std::move(stages);
-  asked_at_ = std::move(asked_at);
+  lives_ = std::move(lives);
   index_streams();
   return must_ask;
 }
@@ -46,8 +46,12 @@ bool WantedTracker::replace(WantedSet set) {
 void WantedTracker::index_streams() {
   for (auto& table : tables_) table.clear();
   awaited_ = 0;
+  suspects_ = 0;
+  lost_ = 0;
   for (std::size_t i = wanted_.size(); i-- > 0;) {
     const WantedStream& stream = wanted_[i];
+    if (stages_[i] == StreamStage::suspect) ++suspects_;
+    if (lives_[i].lost) ++lost_;
     UPFEED_ASSERT(is_stream(stream.kind));
     if (!is_market_stream(stream.kind)) continue;
     UPFEED_ASSERT(stream.market.valid());
@@ -60,42 +64,94 @@ void WantedTracker::index_streams() {
 
 void WantedTracker::forget() {
   std::fill(stages_.begin(), stages_.end(), StreamStage::unasked);
+  std::fill(lives_.begin(), lives_.end(), StreamLife{});
   awaited_ = 0;
+  suspects_ = 0;
+  lost_ = 0;
+  clock_offset_us_ = INT64_MAX;
 }
 
 void WantedTracker::mark_asked(MonoTime now) {
   for (std::size_t i = 0; i < stages_.size(); ++i) {
-    if (stages_[i] != StreamStage::unasked) continue;
-    stages_[i] = StreamStage::asked;
-    asked_at_[i] = now;
-    if (is_awaited(i)) ++awaited_;
+    if (stages_[i] == StreamStage::unasked) {
+      stages_[i] = StreamStage::asked;
+      lives_[i] = {.asked_at = now, .last_at = now};
+      if (is_awaited(i)) ++awaited_;
+    } else if (stages_[i] == StreamStage::suspect) {
+      stages_[i] = StreamStage::probed;
+      lives_[i].asked_at = now;
+    }
+  }
+  suspects_ = 0;
+  check_invariants();
+}
+
+void WantedTracker::mark_unasked(const WantedSet& missing) {
+  for (const WantedStream& stream : missing) {
+    const auto found = std::lower_bound(wanted_.begin(), wanted_.end(), stream, wanted_before);
+    UPFEED_ASSERT(found != wanted_.end() && *found == stream);
+    const auto i = static_cast<std::size_t>(found - wanted_.begin());
+    if (is_awaited(i)) --awaited_;
+    if (stages_[i] == StreamStage::suspect) --suspects_;
+    stages_[i] = StreamStage::unasked;
   }
   check_invariants();
 }
 
-bool WantedTracker::on_event(const EventHeader& event) noexcept {
-  if (!is_market_stream(event.kind)) return false;
+std::size_t WantedTracker::find(const EventHeader& event) const noexcept {
+  if (!is_market_stream(event.kind)) return kNoStream;
   const auto& table = tables_[stream_slot(event)];
-  if (event.market.value >= table.size()) return false;
+  if (event.market.value >= table.size()) return kNoStream;
   std::size_t i = table[event.market.value];
-  if (i == kNoStream) return false;
-  if (event.kind == EventKind::orderbook) {
-    const auto& level = static_cast<const OrderbookEvent&>(event).level;
-    while (wanted_[i].level != level) {
-      ++i;
-      if (i == wanted_.size() || wanted_[i].kind != EventKind::orderbook ||
-          wanted_[i].market != event.market) {
-        return false;
-      }
+  if (i == kNoStream || event.kind != EventKind::orderbook) return i;
+  const auto& level = static_cast<const OrderbookEvent&>(event).level;
+  while (wanted_[i].level != level) {
+    ++i;
+    if (i == wanted_.size() || wanted_[i].kind != EventKind::orderbook ||
+        wanted_[i].market != event.market) {
+      return kNoStream;
     }
   }
-  return stages_[i] != StreamStage::arrived && arrive(i);
+  return i;
+}
+
+bool WantedTracker::on_event(const EventHeader& event, MonoTime now) noexcept {
+  const std::size_t i = find(event);
+  if (i == kNoStream) return false;
+  const Stamp stamp = stamp_of(event);
+  if (stamp.unix_us > 0) {
+    clock_offset_us_ = std::min(clock_offset_us_, now.ns / 1000 - stamp.unix_us);
+  }
+  StreamLife& life = lives_[i];
+  if (stages_[i] != StreamStage::arrived || life.doublings != 0) {
+    return on_notable(i, stamp, event.stream_type, now);
+  }
+  life.last_at = now;
+  life.newest = std::max(life.newest, stamp.identity);
+  return false;
+}
+
+/// A frame that may change more than the age of its stream.
+bool WantedTracker::on_notable(std::size_t i, const Stamp& stamp, StreamType type,
+                               MonoTime now) noexcept {
+  // A frame of a stream in no request yet is a leftover of an earlier request that named it.
+  if (stages_[i] == StreamStage::unasked) return false;
+  StreamLife& life = lives_[i];
+  bool look = false;
+  if (stages_[i] == StreamStage::probed && type != StreamType::realtime) {
+    look = on_answer(i, stamp, life.last_at);
+  } else if (stamp.identity > life.newest) {
+    life.doublings = 0;
+  }
+  life.asked_twice = false;
+  life.last_at = now;
+  life.newest = std::max(life.newest, stamp.identity);
+  return arrive(i) || look;
 }
 
 bool WantedTracker::arrive(std::size_t i) noexcept {
-  // A frame of a stream in no request yet is a leftover of an earlier request that named it.
-  if (stages_[i] == StreamStage::unasked) return false;
   const bool was_awaited = is_awaited(i);
+  if (stages_[i] == StreamStage::suspect) --suspects_;
   stages_[i] = StreamStage::arrived;
   if (!was_awaited) return false;
   --awaited_;
@@ -105,7 +161,8 @@ bool WantedTracker::arrive(std::size_t i) noexcept {
 WantedSet WantedTracker::take_overdue(MonoTime asked_until) {
   WantedSet overdue;
   for (std::size_t i = 0; i < stages_.size(); ++i) {
-    if (stages_[i] != StreamStage::asked || !is_awaited(i) || asked_at_[i] > asked_until) continue;
+    if (stages_[i] != StreamStage::asked || !is_awaited(i) || lives_[i].asked_at > asked_until)
+      continue;
     stages_[i] = StreamStage::overdue;
     overdue.push_back(wanted_[i]);
   }
@@ -116,7 +173,9 @@ WantedSet WantedTracker::take_overdue(MonoTime asked_until) {
 MonoTime WantedTracker::oldest_asked() const {
   MonoTime oldest{INT64_MAX};
   for (std::size_t i = 0; i < stages_.size(); ++i) {
-    if (stages_[i] == StreamStage::asked && is_awaited(i)) oldest = std::min(oldest, asked_at_[i]);
+    if (stages_[i] == StreamStage::asked && is_awaited(i)) {
+      oldest = std::min(oldest, lives_[i].asked_at);
+    }
   }
   return oldest;
 }
@@ -132,8 +191,12 @@ WantedSet WantedTracker::missing() const {
 void WantedTracker::check_invariants() const {
 #if !defined(NDEBUG) || defined(UPFEED_CHECKED)
   std::size_t awaited = 0;
-  for (std::size_t i = 0; i < stages_.size(); ++i) awaited += is_awaited(i) ? 1 : 0;
-  UPFEED_ASSERT(awaited == awaited_);
+  std::size_t suspects = 0;
+  for (std::size_t i = 0; i < stages_.size(); ++i) {
+    awaited += is_awaited(i) ? 1 : 0;
+    suspects += stages_[i] == StreamStage::suspect ? 1 : 0;
+  }
+  UPFEED_ASSERT(awaited == awaited_ && suspects == suspects_);
 #endif
 }
 

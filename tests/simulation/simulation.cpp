@@ -312,7 +312,7 @@ void Simulation::trouble(Actor& actor) {
     actor.session.on_closed(former, StatusCause::io_error, 0, "late", now());
     after_input(actor);
   } else {
-    actor.session.on_status_up();
+    actor.session.on_status_up(now());
     actor.session.tick(now());
     after_input(actor);
   }

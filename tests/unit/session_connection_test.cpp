@@ -104,7 +104,8 @@ TEST(SessionConnection, rate_limit_blocks_the_endpoint) {
     std::int64_t retry_after_ms;
     std::chrono::seconds block;
   };
-  for (const Case& each : {Case{429, -1, 60s}, Case{429, 1000, 60s}, Case{418, 300'000, 300s}}) {
+  for (const Case& each : {Case{429, -1, 60s}, Case{429, 1000, 60s}, Case{418, 300'000, 300s},
+                           Case{418, 2LL * 86'400'000, 172'800s}}) {
     Harness h;
     Session other({}, h.budget, 2);
     h.want({kBtc});
@@ -126,6 +127,75 @@ TEST(SessionConnection, rate_limit_blocks_the_endpoint) {
     h.advance(1ns);
     EXPECT_EQ(h.take_log(), (Log{"blocked>connecting e2 none", "dial e2"}));
   }
+}
+
+// Goal: answers that another dial alone does not change are retried at the pace of the cap from the
+// first, and say so; those of a server in trouble begin fast and honour its hint.
+TEST(SessionConnection, lasting_refusals_back_off_to_the_cap_at_once) {
+  for (const int status : {301, 302, 403, 404, 410, 426}) {
+    Harness h;
+    h.want({kBtc});
+    h.start();
+    for (int i = 0; i < 5; ++i) {
+      h.actions.clear();
+      h.fail_dial({.cause = StatusCause::http, .http_status = status, .text = "HTTP"});
+      ASSERT_GE(h.actions[0].retry_in_ms, 15'000) << status;
+      ASSERT_LE(h.actions[0].retry_in_ms, 30'000) << status;
+      EXPECT_EQ(h.actions[0].text, "will not pass by itself: HTTP");
+      EXPECT_EQ(h.actions[0].cause, StatusCause::http);
+      h.advance(30s);
+    }
+  }
+  for (const int status : {500, 502, 503}) {
+    Harness h;
+    h.want({kBtc});
+    h.start();
+    h.take_log();
+    h.fail_dial({.cause = StatusCause::http, .http_status = status, .retry_after_ms = -1});
+    EXPECT_LE(h.actions[0].retry_in_ms, 100);
+    h.advance(1s);
+    h.actions.clear();
+    h.fail_dial({.cause = StatusCause::http, .http_status = status, .retry_after_ms = 40'000});
+    EXPECT_EQ(h.actions[0].retry_in_ms, 40'000);
+  }
+}
+
+// Goal: a younger session that shall replace another has only epochs behind those of the elder, and
+// a restart never goes back.
+TEST(SessionConnection, epochs_begin_where_they_are_told_to) {
+  Harness h;
+  h.want({kBtc});
+  h.session.start(h.now, 7);
+  h.collect();
+  EXPECT_EQ(h.take_log(), (Log{"idle>connecting e7 requested", "dial e7"}));
+  h.stop();
+  h.take_log();
+  h.session.start(h.now, 3);
+  h.collect();
+  EXPECT_EQ(h.take_log(), (Log{"stopped>connecting e8 requested", "dial e8"}));
+}
+
+// Goal: a suspend of ten minutes on a connection that said UP and watched streams costs exactly one
+// reconnect: the peer, the UPs and every stream have been silent, and one of them is enough.
+TEST(SessionConnection, suspend_costs_one_reconnect) {
+  Harness h;
+  const WantedSet set = {kBtc, stream(EventKind::trade, "KRW-BTC", 0), book("KRW-BTC", 0)};
+  h.go_live(set);
+  for (const WantedStream& each : set) h.frame(each, h.exchange_ms(), StreamType::snapshot);
+  h.up();
+  h.advance(3s);
+  h.now = h.now + std::chrono::nanoseconds(10min).count();
+  h.session.tick(h.now);
+  h.collect();
+  h.advance(5s);
+  EXPECT_EQ(h.session.counters().ends[static_cast<std::size_t>(StatusCause::silent_peer)], 1U);
+  h.connect();
+  for (int i = 0; i < 30; ++i) {
+    for (const WantedStream& each : set) h.frame(each, h.exchange_ms());
+    h.advance(1s);
+  }
+  EXPECT_EQ(h.session.counters().dials, 2U);
+  EXPECT_EQ(h.session.counters().silent_streams, 0U);
 }
 
 // Goal: 401 ends the session until it is started anew; a change of the wanted set is no reason.
@@ -188,7 +258,7 @@ TEST(SessionConnection, dials_keep_the_budget) {
 // Goal: a ping every 15 s whatever flows; any byte after it is life; silence ends the connection
 // within ping_interval + pong_timeout after the last byte.
 TEST(SessionConnection, silent_peer_is_dropped_within_its_bound) {
-  Harness h;
+  Harness h({.silence_limit = kNeverSilent});
   h.go_live({kBtc});
   h.frame(kBtc);
   h.take_log();
@@ -265,7 +335,7 @@ TEST(SessionConnection, bad_frames_in_a_row_close) {
   bad(2);
   h.frame(kBtc);
   bad(2);
-  h.session.on_status_up();
+  h.session.on_status_up(h.now);
   bad(2);
   EXPECT_EQ(h.take_log(), Log{});
   bad(1);

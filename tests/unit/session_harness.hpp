@@ -59,6 +59,9 @@ inline const WantedStream kBtc = stream(EventKind::ticker, "KRW-BTC", 0);
 inline const WantedStream kEth = stream(EventKind::ticker, "KRW-ETH", 1);
 inline const WantedStream kXrp = stream(EventKind::ticker, "KRW-XRP", 2);
 
+/// For tests of other things in which streams are quiet for long.
+inline constexpr SilenceLimits kNeverSilent{0s, 0s, 0s, 0s};
+
 class Harness {
  public:
   explicit Harness(SessionConfig config = {}, RateLimits dial_limits = {})
@@ -78,6 +81,22 @@ class Harness {
 
   void start() {
     session.start(now);
+    collect();
+  }
+  /// Something that is no data: the pong, for one.
+  void bytes() { session.on_bytes(now); }
+  void up() {
+    session.on_bytes(now);
+    session.on_status_up(now);
+    collect();
+  }
+  void audit() {
+    session.audit(now);
+    collect();
+  }
+  void subscriptions(std::string_view json) {
+    session.on_bytes(now);
+    session.on_subscriptions(json, now);
     collect();
   }
   void stop() {
@@ -112,25 +131,44 @@ class Harness {
     session.on_server_error(name, message, now);
     collect();
   }
-  /// A first or later frame of the stream; life, too.
-  void frame(const WantedStream& of) {
+  /// What the exchange's clock says, minus so many milliseconds.
+  [[nodiscard]] std::int64_t exchange_ms(std::int64_t ago_ms = 0) const {
+    return 1'700'000'000'000 + now.ns / 1'000'000 - ago_ms;
+  }
+  /// A first or later frame of the stream; life, too. at_ms: when the state that it shows came to
+  /// be; 0: the frame does not say.
+  void frame(const WantedStream& of, std::int64_t at_ms = 0,
+             StreamType type = StreamType::realtime) {
+    const ExchangeTime at{at_ms};
     const auto feed = [&](auto event) {
+      event.stream_type = type;
       event.kind = decltype(event)::kKind;
       event.market = of.market;
       event.epoch = session.epoch();
       session.on_bytes(now);
       session.on_event(event, now);
     };
-    if (of.kind == EventKind::ticker) feed(TickerEvent{});
-    if (of.kind == EventKind::trade) feed(TradeEvent{});
+    if (of.kind == EventKind::ticker) {
+      TickerEvent event;
+      event.trade_timestamp = at;
+      feed(event);
+    }
+    if (of.kind == EventKind::trade) {
+      TradeEvent event;
+      event.trade_timestamp = at;
+      event.sequential_id = static_cast<std::uint64_t>(at_ms) * 10'000;
+      feed(event);
+    }
     if (of.kind == EventKind::orderbook) {
       OrderbookEvent event;
       event.level = of.level;
+      event.timestamp = at;
       feed(event);
     }
     if (of.kind == EventKind::candle) {
       CandleEvent event;
       event.unit = of.candle_unit;
+      event.timestamp = at;
       feed(event);
     }
     if (session.deadline() <= now) session.tick(now);
@@ -175,13 +213,20 @@ class Harness {
 
   void collect() {
     SessionAction action;
-    while (session.next_action(action)) actions.push_back(std::move(action));
+    while (session.next_action(action)) {
+      if (action.kind == ActionKind::send_text && action.text == "PING") {
+        ++text_pings;
+      } else {
+        actions.push_back(std::move(action));
+      }
+    }
   }
 
   MonoTime now{1'000'000'000'000};
   DialBudget budget;
   Session session;
-  std::vector<SessionAction> actions;
+  std::vector<SessionAction> actions;  // but for the text PING, which every connection sends
+  int text_pings = 0;
 };
 
 using Log = std::vector<std::string>;

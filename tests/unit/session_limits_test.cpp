@@ -94,6 +94,13 @@ TEST(SessionConfigTest, names_the_field_that_is_out_of_range) {
   EXPECT_EQ(field_of([](auto& c) { c.request_spacing = -1ns; }), "request_spacing");
   EXPECT_EQ(field_of([](auto& c) { c.request_limits.per_minute = 0; }), "request_limits");
   EXPECT_EQ(field_of([](auto& c) { c.bad_frames_max = 0; }), "bad_frames_max");
+  EXPECT_EQ(field_of([](auto& c) { c.silence_limit.trade = 20s; }), "silence_limit");
+  EXPECT_EQ(field_of([](auto& c) { c.silence_limit.orderbook = 0s; }), "");
+  EXPECT_EQ(field_of([](auto& c) { c.silence_limit.candle = 17min; }), "silence_limit_max");
+  EXPECT_EQ(field_of([](auto& c) { c.probe_wait = 0s; }), "probe_wait");
+  EXPECT_EQ(field_of([](auto& c) { c.probe_spacing = 0s; }), "probe_spacing");
+  EXPECT_EQ(field_of([](auto& c) { c.up_timeout = 0s; }), "up_timeout");
+  EXPECT_EQ(field_of([](auto& c) { c.audit_timeout = 0s; }), "audit_timeout");
 }
 
 }  // namespace

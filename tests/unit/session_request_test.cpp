@@ -113,18 +113,19 @@ TEST(SessionStatusText, is_one_line_and_cut_between_characters) {
 
 // Goal: a stream of no market is named by its type alone.
 TEST(SessionStatusText, stream_without_market_is_its_type) {
-  EXPECT_EQ(missing_line({unbound(EventKind::my_asset), unbound(EventKind::my_order, "KRW-BTC")}),
+  EXPECT_EQ(stream_line("no data yet: ",
+                        {unbound(EventKind::my_asset), unbound(EventKind::my_order, "KRW-BTC")}),
             "no data yet: myAsset, KRW-BTC myOrder");
 }
 
 // Goal: any number of missing streams fits, with all of them counted.
 TEST(SessionStatusText, missing_streams_are_listed_and_counted) {
-  EXPECT_EQ(
-      missing_line({kBtc, book("KRW-ETH", 1, 15, "100"), candle(CandleUnit::m240, "KRW-XRP", 2)}),
-      "no data yet: KRW-BTC ticker, KRW-ETH orderbook.15 level 100, KRW-XRP candle.240m");
+  EXPECT_EQ(stream_line("no data yet: ", {kBtc, book("KRW-ETH", 1, 15, "100"),
+                                          candle(CandleUnit::m240, "KRW-XRP", 2)}),
+            "no data yet: KRW-BTC ticker, KRW-ETH orderbook.15 level 100, KRW-XRP candle.240m");
   for (std::size_t count = 1; count < 100; ++count) {
     const WantedSet missing(count, kBtc);
-    const std::string line = missing_line(missing);
+    const std::string line = stream_line("no data yet: ", missing);
     ASSERT_LE(line.size(), decltype(StatusEvent::text)::capacity());
     std::size_t named = 0;
     for (auto at = line.find("KRW-"); at != std::string::npos; at = line.find("KRW-", at + 1)) {

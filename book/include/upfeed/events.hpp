@@ -294,12 +294,30 @@ enum class StatusCause : std::uint8_t {
 inline constexpr std::size_t kStatusCauseCount = static_cast<std::size_t>(StatusCause::renewed) + 1;
 [[nodiscard]] std::string_view to_string(StatusCause cause) noexcept;
 
+/// What an error frame means, by its name.
+/// source  docs.upbit.com/kr/reference/websocket-guide and the page of each stream (read 2026-11).
+// clang-format off
+enum class ServerErrorKind : std::uint8_t {
+  none,           ///< no error frame
+  wrong_format,   ///< WRONG_FORMAT: no JSON array, or a field of the wrong type
+  no_ticket,      ///< NO_TICKET
+  no_type,        ///< NO_TYPE
+  no_codes,       ///< NO_CODES
+  invalid_param,  ///< INVALID_PARAM: unknown type, empty codes, unknown category
+  invalid_auth,   ///< INVALID_AUTH
+  rate_limited,   ///< Too Many Requests, I'm a teapot, TOO_MANY_REQUEST
+  other           ///< a name that is not documented; the text has it
+};
+// clang-format on
+[[nodiscard]] std::string_view to_string(ServerErrorKind kind) noexcept;
+
 /// Connection trouble and recovery, in order with the data of its connection.
 struct StatusEvent : EventHeader {
   static constexpr EventKind kKind = EventKind::status;
   SessionState state = SessionState::idle;
   SessionState previous_state = SessionState::idle;
   StatusCause cause = StatusCause::none;
+  ServerErrorKind server_error = ServerErrorKind::none;
   std::int32_t http_status = 0;   ///< 0: none
   std::int32_t system_errno = 0;  ///< 0: none
   std::int64_t retry_in_ms = -1;  ///< until the next dial; -1: none planned
