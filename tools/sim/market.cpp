@@ -23,7 +23,8 @@ std::vector<double> cumulate(const std::vector<double>& weights) {
 }  // namespace
 
 Market::Market(std::uint64_t seed, const SyntheticProfile& profile, std::int64_t start_ms)
-    : random_(seed), instruments_(make_instruments(profile.markets, random_)) {
+    : random_(seed),
+      instruments_(make_instruments(profile.markets, random_, profile.local_currency)) {
   states_.reserve(instruments_.size());
   for (std::uint32_t i = 0; i < instruments_.size(); ++i) {
     by_code_.emplace(instruments_[i].code, i);

@@ -6,6 +6,7 @@
 #include <functional>
 #include <limits>
 #include <queue>
+#include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
@@ -38,6 +39,8 @@ struct SyntheticProfile {
   bool burst_grid = true;
   /// Only trades (and what follows from them), this many per second; 0 = the mix above.
   double trade_flood_per_second = 0;
+  /// What stands for KRW in the codes: IDR on a regional host.
+  std::string local_currency = "KRW";
 };
 
 /// The candle intervals of the exchange.

@@ -6,14 +6,9 @@
 #include <string_view>
 
 #include "sim/exchange.hpp"
+#include "sim/gate.hpp"
 
 namespace upfeed::sim {
-
-struct HttpReply {
-  unsigned status = 200;
-  std::string body;
-  std::string remaining_request;  ///< value of the Remaining-Req header, empty = none
-};
 
 /// The quotation calls a market data client makes: /v1/market/all, /v1/orderbook,
 /// /v1/orderbook/instruments, /v1/ticker, /v1/ticker/all. Limits are reported, not enforced.

@@ -48,6 +48,7 @@ ExchangeOptions exchange_options(const SimConfig& config) {
   options.era = config.era;
   options.regional = config.regional;
   options.queue_limit_bytes = config.queue_limit_bytes;
+  options.scenario = config.scenario;
   return options;
 }
 
@@ -64,11 +65,12 @@ class SimServer::Impl : public ListenerEvents {
  public:
   explicit Impl(SimConfig config)
       : config_(std::move(config)),
-        credentials_(make_credentials(config_.extra_names)),
-        listener_(config_.bind, config_.port, credentials_, *this),
+        authority_(config_.extra_names),
+        gate_({config_.keys, config_.refuse_login_in_band, config_.connect_limit}),
+        listener_(config_.bind, config_.port, authority_, *this),
         port_(listener_.port()),
         exchange_(exchange_options(config_), listener_, clock_.now_us() / 1000) {
-    if (!config_.write_ca_to.empty()) write_file(config_.write_ca_to, credentials_.ca_pem);
+    if (!config_.write_ca_to.empty()) write_file(config_.write_ca_to, authority_.ca_pem());
     thread_ = std::thread([this] { listener_.run(); });
   }
 
@@ -92,12 +94,21 @@ class SimServer::Impl : public ListenerEvents {
     return result.get();
   }
 
-  void on_open(ConnectionId id) override { exchange_.on_open(id, now_ms()); }
-  void on_closed(ConnectionId id) override { exchange_.on_closed(id); }
+  AcceptPlan on_accept() override { return {}; }
+  UpgradePlan on_upgrade(const Handshake& handshake) override {
+    return {gate_.admit(handshake, now_ms())};
+  }
+  void on_open(ConnectionId id, const Admission& admission) override {
+    exchange_.on_open(id, now_ms(), {admission.endpoint, admission.nonce, admission.is_bad_login});
+  }
+  void on_closed(ConnectionId id, std::uint16_t close_code) override {
+    exchange_.on_closed(id, now_ms(), close_code);
+  }
   void on_text(ConnectionId id, std::string_view text) override {
     exchange_.on_text(id, text, now_ms());
   }
   void on_ping(ConnectionId id) override { exchange_.on_ping(id, now_ms()); }
+  void on_pong(ConnectionId id) override { exchange_.on_pong(id, now_ms()); }
   HttpReply on_get(std::string_view target) override {
     return rest_.get(exchange_, target, now_ms());
   }
@@ -109,18 +120,26 @@ class SimServer::Impl : public ListenerEvents {
     return due_us <= now_us ? 0 : std::min(due_us - now_us, kPauseMaxUs);
   }
 
+  ExchangeStats stats() {
+    ExchangeStats stats = exchange_.stats();
+    stats.gate = gate_.stats();
+    return stats;
+  }
+  std::size_t emit(std::string_view json) { return exchange_.emit(json, now_ms()); }
+
   Exchange& exchange() { return exchange_; }
   Listener& listener() { return listener_; }
   [[nodiscard]] std::uint16_t port() const { return port_; }
   [[nodiscard]] const SimConfig& config() const { return config_; }
-  [[nodiscard]] const std::string& ca_pem() const { return credentials_.ca_pem; }
+  [[nodiscard]] const std::string& ca_pem() const { return authority_.ca_pem(); }
 
  private:
   [[nodiscard]] std::int64_t now_ms() const { return clock_.now_us() / 1000; }
 
   Clock clock_;
   SimConfig config_;
-  Credentials credentials_;
+  Authority authority_;
+  Gate gate_;
   Listener listener_;
   std::uint16_t port_;
   Exchange exchange_;
@@ -143,7 +162,7 @@ const std::string& SimServer::ca_file() const {
 }
 
 ExchangeStats SimServer::stats() {
-  return impl_->ask([this] { return impl_->exchange().stats(); });
+  return impl_->ask([this] { return impl_->stats(); });
 }
 
 std::vector<std::string> SimServer::codes() {
@@ -166,6 +185,10 @@ std::string SimServer::book_json(std::string_view code) {
     if (index == Market::kNotFound) return {};
     return exact_book_json(market->instruments()[index], market->published_book(index));
   });
+}
+
+std::size_t SimServer::emit(std::string_view json) {
+  return impl_->ask([&] { return impl_->emit(json); });
 }
 
 void SimServer::set_paused(bool paused) {

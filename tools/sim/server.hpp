@@ -53,6 +53,13 @@ struct SimConfig {
   std::vector<std::string> extra_names;
   /// Write the CA certificate (PEM) there at start; empty = do not.
   std::string write_ca_to;
+  /// Who may log in to /websocket/v1/private and /info; none: both answer 401.
+  std::vector<ApiKey> keys;
+  /// A bad login is upgraded, told INVALID_AUTH and closed, instead of answered with 401.
+  bool refuse_login_in_band = false;
+  /// Orders, balances, notices and indicators that happen by themselves; see also emit().
+  PrivateScenario scenario;
+  ConnectLimit connect_limit;
 };
 
 /// A running exchange. All member functions may be called from any thread, except from within the
@@ -83,6 +90,10 @@ class SimServer {
 
   /// While paused connections stay up (pongs, UP, replies) but no market data is sent.
   void set_paused(bool paused);
+  /// Sends one event of a stream behind the login (myOrder, myAsset, announcement, indicator,
+  /// indicator_signal) to all that are subscribed to it. `json` is the frame as DEFAULT writes it;
+  /// DEFAULT clients get these very bytes. Returns how many connections got it.
+  std::size_t emit(std::string_view json);
   /// Cuts one connection, or all, without a close frame.
   void drop(ConnectionId id);
   void drop_all();
