@@ -189,6 +189,18 @@ void Exchange::write_frame(std::string& out, std::size_t stream, std::uint32_t c
 
 void Exchange::send_data(Connection& connection, std::size_t stream, std::uint32_t code,
                          std::string_view payload, bool is_realtime) {
+  if (!connection.tamper.is_active()) {
+    send_plain(connection, stream, code, payload, is_realtime);
+    return;
+  }
+  for (const auto& [text, realtime] :
+       connection.tamper.run(stream_name(stream), codes_[code], payload, is_realtime)) {
+    send_plain(connection, stream, code, text, realtime);
+  }
+}
+
+void Exchange::send_plain(Connection& connection, std::size_t stream, std::uint32_t code,
+                          std::string_view payload, bool is_realtime) {
   if (connection.is_slow) return;
   push(connection, payload);
   if (connection.counts.empty()) connection.counts.resize(kStreamCount * codes_.size());

@@ -136,7 +136,11 @@ void Exchange::push(Connection& connection, std::string_view payload) {
 }
 
 void Exchange::refuse(Connection& connection, const Refusal& refusal, std::int64_t now_ms) {
-  const std::string frame = error_frame(refusal, options_.regional);
+  refuse_with(connection, error_frame(refusal, options_.regional), now_ms);
+}
+
+void Exchange::refuse_with(Connection& connection, std::string_view frame, std::int64_t now_ms) {
+  now_ms_ = now_ms;
   push(connection, frame);
   ++connection.stats.errors_sent;
   remove_routes(connection);
@@ -278,6 +282,7 @@ void Exchange::run_timers(std::int64_t now_ms) {
       }
       while (connection->up_due_ms <= now_ms) connection->up_due_ms += options_.up_interval_ms;
     }
+    if (connection->is_frozen) continue;
     const bool is_idle = connection->last_activity_ms + options_.idle_close_ms <= now_ms;
     if (is_idle) ++totals_.idle_drops;
     if (connection->is_slow) ++totals_.slow_reader_drops;
@@ -290,8 +295,10 @@ void Exchange::run_timers(std::int64_t now_ms) {
 std::int64_t Exchange::next_timer_ms() const {
   std::int64_t due = scenario_ ? scenario_->next_due_ms() : kNever / 1000;
   for (const auto& [id, connection] : open_) {
-    due = std::min({due, connection->close_due_ms, connection->up_due_ms,
-                    connection->last_activity_ms + options_.idle_close_ms});
+    due = std::min({due, connection->close_due_ms, connection->up_due_ms});
+    if (!connection->is_frozen) {
+      due = std::min(due, connection->last_activity_ms + options_.idle_close_ms);
+    }
   }
   return due;
 }

@@ -15,6 +15,7 @@
 #include "sim/market.hpp"
 #include "sim/request.hpp"
 #include "sim/scenario.hpp"
+#include "sim/tamper.hpp"
 #include "sim/wire.hpp"
 
 /// The protocol side of the exchange, sans-I/O: texts and times in, frames and closes out.
@@ -126,6 +127,8 @@ struct ExchangeStats {
   std::uint64_t rate_violations = 0;
   std::uint64_t transcode_failures = 0;
   bool source_finished = false;              ///< frame limit reached or capture at its end
+  std::uint64_t rest_calls = 0;              ///< of known paths; 0 without a server
+  std::uint64_t rest_violations = 0;         ///< of those, above 10 a second and group
   GateStats gate;                            ///< handshakes; empty without a server
   std::vector<ConnectionStats> connections;  ///< in order of opening
 };
@@ -154,6 +157,24 @@ class Exchange {
   /// frame as DEFAULT writes it, e.g. {"type":"myAsset",...}; DEFAULT clients get these very bytes,
   /// others the same values under aliases or in brackets. Returns how many got it.
   std::size_t emit(std::string_view json, std::int64_t now_ms);
+
+  // Faults of one connection; unknown ids are ignored.
+  /// Its rewriting rules, null for unknown ids; call Tamper::update() after a change.
+  [[nodiscard]] Tamper* tamper(ConnectionId id);
+  /// A frozen connection is never idle.
+  void set_frozen(ConnectionId id, bool frozen);
+  void close(ConnectionId id, std::uint16_t code);
+  /// An error frame of any name, then close 1000.
+  void send_error(ConnectionId id, std::string_view name, std::string_view message,
+                  std::int64_t now_ms);
+  void send_message(ConnectionId id, std::string_view text, std::int64_t now_ms);
+  /// Drops subscriptions to a stream and code (empty: all) without a word.
+  void forget(ConnectionId id, std::string_view type, std::string_view code);
+  /// Sends `count` frames of what is subscribed.
+  void flood(ConnectionId id, std::size_t count);
+  [[nodiscard]] std::vector<ConnectionId> open_connections() const;
+  /// No connection is tampered with or frozen any more.
+  void end_faults();
 
   /// While paused no data frame is sent; the market goes on, and what it does meanwhile is lost.
   void set_paused(bool paused);
@@ -213,6 +234,9 @@ class Exchange {
   [[nodiscard]] std::string list_entry(const TypeRequest& type, bool aliases) const;
   [[nodiscard]] bool is_over_rate(Connection& connection, std::int64_t now_ms);
   void refuse(Connection& connection, const Refusal& refusal, std::int64_t now_ms);
+  void refuse_with(Connection& connection, std::string_view frame, std::int64_t now_ms);
+  void send_plain(Connection& connection, std::size_t stream, std::uint32_t code,
+                  std::string_view payload, bool is_realtime);
   void drop(Connection& connection);
   void keep_counts(Connection& connection) const;
   [[nodiscard]] BookView make_view(std::size_t units, std::int64_t level) const;

@@ -184,9 +184,13 @@ class Listener::Impl::Session : public std::enable_shared_from_this<Session> {
   PipeState& pipe() { return *pipe_state_; }
   [[nodiscard]] std::size_t queued_bytes() const { return pipe_state_->queued_bytes(); }
   void set_fragment_bytes(std::size_t bytes) { fragment_bytes_ = bytes; }
-  void set_ignoring(bool closes, bool pings) {
-    pipe_state_->set_ignoring(closes, pings);
-    if (closes) owner_.orphans.push_back(pipe_state_);
+  void ignore_closes() {
+    pipe_state_->ignore_closes();
+    owner_.orphans.push_back(pipe_state_);
+  }
+  void end_faults() {
+    fragment_bytes_ = 0;
+    pipe_state_->end_faults();
   }
 
  private:
@@ -410,6 +414,11 @@ void Listener::add_script(ConnectionId id, ByteScript script) {
   if (auto* const session = impl_->find(id)) session->pipe().add_script(std::move(script));
 }
 
+PipeShape Listener::shape(ConnectionId id) const {
+  auto* const session = impl_->find(id);
+  return session == nullptr ? PipeShape{} : session->pipe().shape();
+}
+
 void Listener::set_shape(ConnectionId id, const PipeShape& shape) {
   if (auto* const session = impl_->find(id)) session->pipe().set_shape(shape);
 }
@@ -418,8 +427,16 @@ void Listener::set_frozen(ConnectionId id, bool frozen) {
   if (auto* const session = impl_->find(id)) session->pipe().set_frozen(frozen);
 }
 
-void Listener::set_ignoring(ConnectionId id, bool closes, bool pings) {
-  if (auto* const session = impl_->find(id)) session->set_ignoring(closes, pings);
+void Listener::ignore_closes(ConnectionId id) {
+  if (auto* const session = impl_->find(id)) session->ignore_closes();
+}
+
+void Listener::ignore_pings(ConnectionId id) {
+  if (auto* const session = impl_->find(id)) session->pipe().ignore_pings();
+}
+
+void Listener::end_faults() {
+  for (const auto& [id, session] : impl_->open) session->end_faults();
 }
 
 void Listener::set_fragment_bytes(ConnectionId id, std::size_t bytes) {

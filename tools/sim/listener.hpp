@@ -80,12 +80,16 @@ class Listener final : public Transport {
   // Faults of one connection; unknown ids are ignored.
   void reset(ConnectionId id);
   void add_script(ConnectionId id, ByteScript script);
+  [[nodiscard]] PipeShape shape(ConnectionId id) const;
   void set_shape(ConnectionId id, const PipeShape& shape);
   /// Frozen: nothing is read or written, until thawed, dropped or stopped.
   void set_frozen(ConnectionId id, bool frozen);
-  void set_ignoring(ConnectionId id, bool closes, bool pings);
+  void ignore_closes(ConnectionId id);
+  void ignore_pings(ConnectionId id);
   /// Messages go out in fragments of this size; 0: whole.
   void set_fragment_bytes(ConnectionId id, std::size_t bytes);
+  /// No connection is frozen, shaped, fragmented or ignored any more.
+  void end_faults();
 
  private:
   struct Impl;

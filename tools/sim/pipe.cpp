@@ -48,6 +48,13 @@ void PipeState::set_frozen(bool frozen) {
   wake();
 }
 
+void PipeState::end_faults() {
+  ignores_closes_ = false;
+  ignores_pings_ = false;
+  set_shape({});
+  set_frozen(false);
+}
+
 void PipeState::release_held(error_code error) {
   if (!held_) return;
   asio::post(tls_.get_executor(), [self = shared_from_this(), read = std::move(held_), error] {

@@ -96,6 +96,7 @@ class PipeState : public std::enable_shared_from_this<PipeState> {
 
   void append(const char* bytes, std::size_t size);
   void add_script(ByteScript script);
+  [[nodiscard]] const PipeShape& shape() const { return shape_; }
   void set_shape(const PipeShape& shape);
 
   /// Frozen: what is written is lost, what is read is kept back, the socket stays.
@@ -103,11 +104,11 @@ class PipeState : public std::enable_shared_from_this<PipeState> {
   [[nodiscard]] bool is_frozen() const { return is_frozen_; }
   void hold(std::unique_ptr<HeldRead> read) { held_ = std::move(read); }
 
-  /// Leave the peer's closes or pings without their answer.
-  void set_ignoring(bool closes, bool pings) {
-    ignores_closes_ = closes;
-    ignores_pings_ = pings;
-  }
+  /// Leave the peer's close or pings without their answer.
+  void ignore_closes() { ignores_closes_ = true; }
+  void ignore_pings() { ignores_pings_ = true; }
+  /// Back to an honest pipe.
+  void end_faults();
   /// Whether a control frame that starts with this byte is to be lost.
   [[nodiscard]] bool swallows(unsigned char first_byte) const {
     return (ignores_closes_ && first_byte == kFinalClose) ||

@@ -83,7 +83,7 @@ std::size_t Exchange::emit(std::string_view json, std::int64_t now_ms) {
 
 bool Exchange::send_event(Connection& connection, std::string_view type, const std::string& code,
                           std::string_view payload) {
-  if (connection.is_slow) return false;
+  if (connection.is_slow || connection.tamper.is_muted(type, code, true)) return false;
   push(connection, payload);
   ++connection.stats.frames_sent;
   ++connection.stats.realtime_frames_sent;
