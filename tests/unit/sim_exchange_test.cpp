@@ -255,7 +255,8 @@ TEST(SimExchange, errors_speak_korean_and_on_regional_hosts_english) {
   ExchangeOptions options = small_options();
   options.regional = true;
   Stage regional(options);
-  regional.say(R"([{"ticket":"t"},{"type":"orderbook","codes":["KRW-BTC"]}])");
+  regional.say(R"([{"ticket":"t"},{"type":"orderbook","codes":["KRW-BTC","IDR-BTC"]}])");
+  ASSERT_EQ(regional.net.sent[1].size(), 1U) << "codes of the other hosts are ignored";
   EXPECT_FALSE(Json::parse(regional.take().front()).contains("level"));
   regional.say(R"([{"ticket":"t"},{"type":"orderbook","codes":["KRW-BTC"],"level":0}])");
   EXPECT_EQ(regional.take().front(),

@@ -49,7 +49,17 @@ void add_extension(X509* certificate, X509* issuer, int nid, const std::string& 
   require(X509_add_ext(certificate, extension.get(), -1) == 1, value.c_str());
 }
 
-Certificate make_certificate(EVP_PKEY* key, const char* common_name) {
+/// Seconds from now.
+struct Validity {
+  long from;
+  long to;
+};
+
+// An hour of grace for clocks that are behind.
+constexpr long kHour = 3'600;
+constexpr Validity kOneDay{-kHour, 24 * kHour};
+
+Certificate make_certificate(EVP_PKEY* key, const char* common_name, Validity validity) {
   Certificate certificate(X509_new());
   require(certificate != nullptr, "new");
   require(X509_set_version(certificate.get(), X509_VERSION_3) == 1, "version");
@@ -58,9 +68,8 @@ Certificate make_certificate(EVP_PKEY* key, const char* common_name) {
   std::uint64_t number = 0;
   for (const unsigned char byte : serial) number = number << 8 | byte;
   ASN1_INTEGER_set_uint64(X509_get_serialNumber(certificate.get()), number >> 1);
-  // An hour of grace for clocks that are behind.
-  X509_gmtime_adj(X509_getm_notBefore(certificate.get()), -3'600);
-  X509_gmtime_adj(X509_getm_notAfter(certificate.get()), 86'400);
+  X509_gmtime_adj(X509_getm_notBefore(certificate.get()), validity.from);
+  X509_gmtime_adj(X509_getm_notAfter(certificate.get()), validity.to);
   require(X509_set_pubkey(certificate.get(), key) == 1, "public key");
   X509_NAME* const name = X509_get_subject_name(certificate.get());
   require(X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,
@@ -101,28 +110,60 @@ std::string to_pem(EVP_PKEY* key) {
   return text_of(bio.get());
 }
 
-}  // namespace
-
-Credentials make_credentials(const std::vector<std::string>& extra_names) {
-  const Key ca_key = make_key();
-  const Certificate ca = make_certificate(ca_key.get(), "Upbit simulator CA");
+Certificate make_ca(EVP_PKEY* key) {
+  Certificate ca = make_certificate(key, "Upbit simulator CA", kOneDay);
   require(X509_set_issuer_name(ca.get(), X509_get_subject_name(ca.get())) == 1, "issuer");
   add_extension(ca.get(), ca.get(), NID_basic_constraints, "critical,CA:TRUE,pathlen:0");
   add_extension(ca.get(), ca.get(), NID_key_usage, "critical,keyCertSign,cRLSign");
   add_extension(ca.get(), ca.get(), NID_subject_key_identifier, "hash");
-  require(X509_sign(ca.get(), ca_key.get(), EVP_sha256()) > 0, "sign CA");
+  require(X509_sign(ca.get(), key, EVP_sha256()) > 0, "sign CA");
+  return ca;
+}
 
+Validity validity_of(CertificateKind kind) {
+  if (kind == CertificateKind::expired) return {-2 * kHour, -kHour};
+  if (kind == CertificateKind::not_yet_valid) return {kHour, 24 * kHour};
+  return kOneDay;
+}
+
+}  // namespace
+
+struct Authority::Impl {
+  std::vector<std::string> extra_names;
+  Key key = make_key();
+  Certificate certificate = make_ca(key.get());
+  std::string pem = to_pem(certificate.get());
+};
+
+Authority::Authority(std::vector<std::string> extra_names) : impl_(std::make_unique<Impl>()) {
+  impl_->extra_names = std::move(extra_names);
+}
+
+Authority::~Authority() = default;
+
+const std::string& Authority::ca_pem() const {
+  return impl_->pem;
+}
+
+Credentials Authority::make(CertificateKind kind) const {
+  if (kind == CertificateKind::unknown_ca) {
+    return Authority(impl_->extra_names).make(CertificateKind::good);
+  }
   const Key key = make_key();
-  const Certificate leaf = make_certificate(key.get(), "Upbit simulator");
-  require(X509_set_issuer_name(leaf.get(), X509_get_subject_name(ca.get())) == 1, "issuer");
-  add_extension(leaf.get(), ca.get(), NID_basic_constraints, "critical,CA:FALSE");
-  add_extension(leaf.get(), ca.get(), NID_key_usage, "critical,digitalSignature");
-  add_extension(leaf.get(), ca.get(), NID_ext_key_usage, "serverAuth");
-  add_extension(leaf.get(), ca.get(), NID_subject_key_identifier, "hash");
-  add_extension(leaf.get(), ca.get(), NID_authority_key_identifier, "keyid");
-  add_extension(leaf.get(), ca.get(), NID_subject_alt_name, alternative_names(extra_names));
-  require(X509_sign(leaf.get(), ca_key.get(), EVP_sha256()) > 0, "sign");
-  return {to_pem(ca.get()), to_pem(leaf.get()), to_pem(key.get())};
+  const Certificate leaf = make_certificate(key.get(), "Upbit simulator", validity_of(kind));
+  const bool is_own = kind == CertificateKind::self_signed;
+  X509* const issuer = is_own ? leaf.get() : impl_->certificate.get();
+  require(X509_set_issuer_name(leaf.get(), X509_get_subject_name(issuer)) == 1, "issuer");
+  add_extension(leaf.get(), issuer, NID_basic_constraints, "critical,CA:FALSE");
+  add_extension(leaf.get(), issuer, NID_key_usage, "critical,digitalSignature");
+  add_extension(leaf.get(), issuer, NID_ext_key_usage, "serverAuth");
+  add_extension(leaf.get(), issuer, NID_subject_key_identifier, "hash");
+  add_extension(leaf.get(), issuer, NID_authority_key_identifier, "keyid");
+  add_extension(leaf.get(), issuer, NID_subject_alt_name,
+                kind == CertificateKind::wrong_host ? "DNS:another.example"
+                                                    : alternative_names(impl_->extra_names));
+  require(X509_sign(leaf.get(), is_own ? key.get() : impl_->key.get(), EVP_sha256()) > 0, "sign");
+  return {to_pem(leaf.get()), to_pem(key.get())};
 }
 
 }  // namespace upfeed::sim

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "sim/exchange.hpp"
+#include "sim/tamper.hpp"
 
 namespace upfeed::sim {
 
@@ -23,7 +24,9 @@ struct Exchange::Connection {
   std::int64_t up_due_ms = kNever;
   std::int64_t close_due_ms = kNever;
   bool is_closing = false;  // an error was sent: nothing more is read or sent
-  bool is_slow = false;     // its queue is over the limit: to be dropped
+  bool is_frozen = false;   // the network neither reads nor writes: not idle, but a fault
+  Tamper tamper;
+  bool is_slow = false;  // its queue is over the limit: to be dropped
 };
 
 }  // namespace upfeed::sim

@@ -127,7 +127,7 @@ void Exchange::deliver_stream(const Event& event, std::size_t stream) {
 void Exchange::deliver_captured(const CapturedFrame& frame) {
   const auto stream = find_stream(frame.type);
   const auto code = by_code_.find(frame.code);
-  if (paused_ || !stream || code == by_code_.end()) return;
+  if (paused_ || !stream || *stream >= kStreamCount || code == by_code_.end()) return;
   cache_used_ = 0;
   for (const Route& route : routes(*stream, code->second)) {
     const Format format = route.connection->format;
@@ -189,14 +189,23 @@ void Exchange::write_frame(std::string& out, std::size_t stream, std::uint32_t c
 
 void Exchange::send_data(Connection& connection, std::size_t stream, std::uint32_t code,
                          std::string_view payload, bool is_realtime) {
+  if (!connection.tamper.is_active()) {
+    send_plain(connection, stream, code, payload, is_realtime);
+    return;
+  }
+  for (const auto& [text, realtime] :
+       connection.tamper.run(stream_name(stream), codes_[code], payload, is_realtime)) {
+    send_plain(connection, stream, code, text, realtime);
+  }
+}
+
+void Exchange::send_plain(Connection& connection, std::size_t stream, std::uint32_t code,
+                          std::string_view payload, bool is_realtime) {
   if (connection.is_slow) return;
-  transport_.send(connection.stats.id, payload);
-  connection.is_slow = transport_.queued_bytes(connection.stats.id) > options_.queue_limit_bytes;
+  push(connection, payload);
   if (connection.counts.empty()) connection.counts.resize(kStreamCount * codes_.size());
   ++connection.counts[stream * codes_.size() + code];
   ++connection.stats.frames_sent;
-  connection.stats.bytes_sent += payload.size();
-  connection.last_activity_ms = now_ms_;
   if (is_realtime) {
     ++connection.stats.realtime_frames_sent;
     ++totals_.realtime_frames_sent;

@@ -15,6 +15,7 @@ constexpr std::size_t kMessagesPerMinute = 100;
 
 Exchange::Exchange(ExchangeOptions options, Transport& transport, std::int64_t now_ms)
     : options_(std::move(options)), transport_(transport), opened_at_ms_(now_ms) {
+  if (options_.regional) options_.profile.local_currency = "IDR";
   market_start_us_ = (options_.start_time_ms != 0 ? options_.start_time_ms : now_ms) * 1000;
   if (options_.capture) {
     for (const CapturedFrame& frame : *options_.capture) {
@@ -43,19 +44,26 @@ std::vector<Exchange::Route>& Exchange::routes(std::size_t stream, std::uint32_t
   return routes_[stream * codes_.size() + code];
 }
 
-void Exchange::on_open(ConnectionId id, std::int64_t now_ms) {
+void Exchange::on_open(ConnectionId id, std::int64_t now_ms, const Arrival& arrival) {
   auto& connection = *connections_.emplace_back(std::make_unique<Connection>());
+  now_ms_ = now_ms;
   connection.stats.id = id;
+  connection.stats.endpoint = arrival.endpoint;
+  connection.stats.nonce = arrival.nonce;
+  connection.stats.opened_at_ms = now_ms;
   connection.last_activity_ms = now_ms;
   open_.emplace(id, &connection);
   ++totals_.connections_opened;
+  if (arrival.is_bad_login) refuse(connection, {RequestError::invalid_auth}, now_ms);
 }
 
-void Exchange::on_closed(ConnectionId id) {
+void Exchange::on_closed(ConnectionId id, std::int64_t now_ms, std::uint16_t close_code) {
   Connection* const connection = find(id);
   if (connection == nullptr) return;
   remove_routes(*connection);
   connection->stats.is_open = false;
+  connection->stats.closed_at_ms = now_ms;
+  connection->stats.close_code = close_code;
   keep_counts(*connection);
   connection->counts = {};
   open_.erase(id);
@@ -68,27 +76,41 @@ void Exchange::on_ping(ConnectionId id, std::int64_t now_ms) {
   }
 }
 
+void Exchange::on_pong(ConnectionId id, std::int64_t now_ms) {
+  if (Connection* const connection = find(id)) {
+    connection->last_activity_ms = now_ms;
+    ++connection->stats.pongs_received;
+  }
+}
+
+bool Exchange::is_over_rate(Connection& connection, std::int64_t now_ms) {
+  auto& times = connection.message_times_ms;
+  while (!times.empty() && times.front() <= now_ms - 60'000) times.pop_front();
+  times.push_back(now_ms);
+  const auto last_second = std::count_if(
+      times.begin(), times.end(), [&](std::int64_t time_ms) { return time_ms > now_ms - 1'000; });
+  if (static_cast<std::size_t>(last_second) <= kMessagesPerSecond &&
+      times.size() <= kMessagesPerMinute) {
+    return false;
+  }
+  ++connection.stats.rate_violations;
+  ++totals_.rate_violations;
+  return true;
+}
+
 void Exchange::on_text(ConnectionId id, std::string_view text, std::int64_t now_ms) {
   Connection* const connection = find(id);
   if (connection == nullptr || connection->is_closing) return;
   now_ms_ = now_ms;
   connection->last_activity_ms = now_ms;
   connection->stats.requests.push_back({now_ms, std::string(text)});
-  auto& times = connection->message_times_ms;
-  while (!times.empty() && times.front() <= now_ms - 60'000) times.pop_front();
-  times.push_back(now_ms);
-  const auto last_second = std::count_if(
-      times.begin(), times.end(), [&](std::int64_t time_ms) { return time_ms > now_ms - 1'000; });
-  if (static_cast<std::size_t>(last_second) > kMessagesPerSecond ||
-      times.size() > kMessagesPerMinute) {
-    ++connection->stats.rate_violations;
-    ++totals_.rate_violations;
-    if (options_.enforce_rate_limit) {
-      refuse(*connection, {RequestError::too_many_requests, {}}, now_ms);
-      return;
-    }
+  connection->stats.bytes_received += text.size();
+  if (is_over_rate(*connection, now_ms) && options_.enforce_rate_limit) {
+    refuse(*connection, {RequestError::too_many_requests}, now_ms);
+    return;
   }
   if (text == "PING") {
+    ++connection->stats.ping_texts_received;
     // One tick for the whole server: the first UP comes up to one interval later.
     const std::int64_t ticks = (now_ms - opened_at_ms_) / options_.up_interval_ms + 1;
     if (connection->up_due_ms == kNever) {
@@ -96,7 +118,7 @@ void Exchange::on_text(ConnectionId id, std::string_view text, std::int64_t now_
     }
     return;
   }
-  const Request request = parse_request(text, options_.regional);
+  const Request request = parse_request(text, {options_.regional, connection->stats.endpoint});
   if (const auto* subscribing = std::get_if<SubscribeRequest>(&request)) {
     subscribe(*connection, *subscribing, now_ms * 1000);
   } else if (const auto* listing = std::get_if<ListRequest>(&request)) {
@@ -106,10 +128,20 @@ void Exchange::on_text(ConnectionId id, std::string_view text, std::int64_t now_
   }
 }
 
+void Exchange::push(Connection& connection, std::string_view payload) {
+  transport_.send(connection.stats.id, payload);
+  connection.is_slow = transport_.queued_bytes(connection.stats.id) > options_.queue_limit_bytes;
+  connection.stats.bytes_sent += payload.size();
+  connection.last_activity_ms = now_ms_;
+}
+
 void Exchange::refuse(Connection& connection, const Refusal& refusal, std::int64_t now_ms) {
-  const std::string frame = error_frame(refusal, options_.regional);
-  transport_.send(connection.stats.id, frame);
-  connection.stats.bytes_sent += frame.size();
+  refuse_with(connection, error_frame(refusal, options_.regional), now_ms);
+}
+
+void Exchange::refuse_with(Connection& connection, std::string_view frame, std::int64_t now_ms) {
+  now_ms_ = now_ms;
+  push(connection, frame);
   ++connection.stats.errors_sent;
   remove_routes(connection);
   connection.is_closing = true;
@@ -118,7 +150,7 @@ void Exchange::refuse(Connection& connection, const Refusal& refusal, std::int64
 
 void Exchange::drop(Connection& connection) {
   const ConnectionId id = connection.stats.id;
-  on_closed(id);
+  on_closed(id, now_ms_);
   transport_.drop(id);
 }
 
@@ -146,6 +178,7 @@ bool Exchange::has_level(std::uint32_t code, std::int64_t level) const {
 
 void Exchange::add_type(Connection& connection, const TypeRequest& type,
                         std::vector<Snapshot>& snapshots) {
+  if (type.stream >= kStreamCount) return;
   for (const std::string& text : type.codes) {
     BookCode book_code{text, kDepthMax};
     if (type.stream == kStreamOrderbook) book_code = split_book_code(text);
@@ -173,6 +206,7 @@ void Exchange::subscribe(Connection& connection, const SubscribeRequest& request
   std::vector<Snapshot> snapshots;
   for (const TypeRequest& type : request.types) add_type(connection, type, snapshots);
   if (!started_ && route_count_ > 0) start_source(now_us);
+  if (connection.stats.endpoint != Endpoint::public_data) start_scenario(now_us / 1000);
   if (!market_ || paused_) return;
   std::string frame;
   for (const auto& [stream, code, view] : snapshots) {
@@ -180,6 +214,31 @@ void Exchange::subscribe(Connection& connection, const SubscribeRequest& request
     write_frame(frame, stream, code, connection.format, StreamType::snapshot, view, nullptr);
     send_data(connection, stream, code, frame, false);
   }
+}
+
+// Known codes without their unit suffix, each once. Streams that were asked for without codes are
+// named without.
+std::string Exchange::list_entry(const TypeRequest& type, bool aliases) const {
+  std::string entry = (aliases ? "{\"ty\":" : "{\"type\":") + json_string(stream_name(type.stream));
+  std::vector<std::string_view> codes;
+  for (const std::string& text : type.codes) {
+    const std::string_view code =
+        type.stream == kStreamOrderbook ? split_book_code(text).code : std::string_view(text);
+    if (!by_code_.contains(std::string(code))) continue;
+    if (std::find(codes.begin(), codes.end(), code) == codes.end()) codes.push_back(code);
+  }
+  if (!type.codes.empty()) {
+    entry += aliases ? ",\"cds\":[" : ",\"codes\":[";
+    for (std::size_t i = 0; i < codes.size(); ++i) {
+      if (i > 0) entry += ',';
+      entry += json_string(codes[i]);
+    }
+    entry += ']';
+  }
+  if (type.stream == kStreamOrderbook && !options_.regional) {
+    entry += (aliases ? ",\"lv\":" : ",\"level\":") + to_plain({type.level, kScale});
+  }
+  return entry + '}';
 }
 
 void Exchange::list_subscriptions(Connection& connection, const ListRequest& request) {
@@ -190,29 +249,14 @@ void Exchange::list_subscriptions(Connection& connection, const ListRequest& req
   frame += aliases ? "\"rslt\":[" : "\"result\":[";
   bool first = true;
   for (const TypeRequest& type : connection.subscriptions) {
-    frame += first ? "{" : ",{";
+    if (!first) frame += ',';
     first = false;
-    frame += (aliases ? "\"ty\":" : "\"type\":") + json_string(stream_name(type.stream));
-    frame += aliases ? ",\"cds\":[" : ",\"codes\":[";
-    bool first_code = true;
-    for (const std::string& code : type.codes) {
-      const BookCode known = split_book_code(code);
-      if (!by_code_.contains(std::string(known.code))) continue;
-      if (!first_code) frame += ',';
-      first_code = false;
-      frame += json_string(code);
-    }
-    frame += ']';
-    if (type.stream == kStreamOrderbook && !options_.regional) {
-      frame += (aliases ? ",\"lv\":" : ",\"level\":") + to_plain({type.level, kScale});
-    }
-    frame += '}';
+    frame += list_entry(type, aliases);
   }
   frame += aliases ? "],\"tckt\":" : "],\"ticket\":";
   frame += json_string(request.ticket);
   frame += '}';
-  transport_.send(connection.stats.id, frame);
-  connection.stats.bytes_sent += frame.size();
+  push(connection, frame);
 }
 
 void Exchange::set_paused(bool paused) {
@@ -226,6 +270,7 @@ void Exchange::run_timers(std::int64_t now_ms) {
   for (auto& [id, connection] : open_) {
     if (connection->close_due_ms <= now_ms) {
       connection->close_due_ms = kNever;
+      connection->stats.close_code_sent = 1000;
       transport_.close(id, 1000);
     }
     if (connection->up_due_ms <= now_ms) {
@@ -237,19 +282,23 @@ void Exchange::run_timers(std::int64_t now_ms) {
       }
       while (connection->up_due_ms <= now_ms) connection->up_due_ms += options_.up_interval_ms;
     }
+    if (connection->is_frozen) continue;
     const bool is_idle = connection->last_activity_ms + options_.idle_close_ms <= now_ms;
     if (is_idle) ++totals_.idle_drops;
     if (connection->is_slow) ++totals_.slow_reader_drops;
     if (is_idle || connection->is_slow) dropping.push_back(connection);
   }
   for (Connection* const connection : dropping) drop(*connection);
+  run_scenario(now_ms);
 }
 
 std::int64_t Exchange::next_timer_ms() const {
-  std::int64_t due = kNever / 1000;
+  std::int64_t due = scenario_ ? scenario_->next_due_ms() : kNever / 1000;
   for (const auto& [id, connection] : open_) {
-    due = std::min({due, connection->close_due_ms, connection->up_due_ms,
-                    connection->last_activity_ms + options_.idle_close_ms});
+    due = std::min({due, connection->close_due_ms, connection->up_due_ms});
+    if (!connection->is_frozen) {
+      due = std::min(due, connection->last_activity_ms + options_.idle_close_ms);
+    }
   }
   return due;
 }

@@ -14,6 +14,8 @@
 
 #include "sim/market.hpp"
 #include "sim/request.hpp"
+#include "sim/scenario.hpp"
+#include "sim/tamper.hpp"
 #include "sim/wire.hpp"
 
 /// The protocol side of the exchange, sans-I/O: texts and times in, frames and closes out.
@@ -76,6 +78,14 @@ struct ExchangeOptions {
   Era era = Era::y2026;                       ///< habits of writing
   bool regional = false;                      ///< sg/id/th hosts: English, no level
   std::size_t queue_limit_bytes = 16U << 20;  ///< a reader further behind is dropped
+  PrivateScenario scenario;                   ///< what happens behind the login by itself
+};
+
+/// How a connection came in.
+struct Arrival {
+  Endpoint endpoint = Endpoint::public_data;
+  std::string nonce{};        ///< of its token, if it had one
+  bool is_bad_login = false;  ///< to be told INVALID_AUTH and closed
 };
 
 /// A text the client sent.
@@ -88,12 +98,21 @@ struct ReceivedText {
 struct ConnectionStats {
   ConnectionId id = 0;
   bool is_open = true;
-  std::uint64_t frames_sent = 0;  ///< data frames, snapshots included
+  Endpoint endpoint = Endpoint::public_data;
+  std::string nonce;  ///< of the token it came with
+  std::int64_t opened_at_ms = 0;
+  std::int64_t closed_at_ms = 0;      ///< 0 while open
+  std::uint16_t close_code = 0;       ///< of the client's close frame; 0: none came
+  std::uint16_t close_code_sent = 0;  ///< of ours; 0: none was sent
+  std::uint64_t frames_sent = 0;      ///< data frames, snapshots included
   std::uint64_t realtime_frames_sent = 0;
   std::uint64_t bytes_sent = 0;  ///< payload of all frames
   std::uint64_t up_frames_sent = 0;
   std::uint64_t errors_sent = 0;
+  std::uint64_t bytes_received = 0;  ///< payload of all texts
   std::uint64_t pings_received = 0;  ///< protocol pings
+  std::uint64_t pongs_received = 0;
+  std::uint64_t ping_texts_received = 0;  ///< the text PING
   std::uint64_t rate_violations = 0;
   std::vector<ReceivedText> requests;
   std::map<std::pair<std::string, std::string>, std::uint64_t> frames_by_type_and_code;
@@ -108,6 +127,9 @@ struct ExchangeStats {
   std::uint64_t rate_violations = 0;
   std::uint64_t transcode_failures = 0;
   bool source_finished = false;              ///< frame limit reached or capture at its end
+  std::uint64_t rest_calls = 0;              ///< of known paths; 0 without a server
+  std::uint64_t rest_violations = 0;         ///< of those, above 10 a second and group
+  GateStats gate;                            ///< handshakes; empty without a server
   std::vector<ConnectionStats> connections;  ///< in order of opening
 };
 
@@ -119,15 +141,40 @@ class Exchange {
   Exchange& operator=(const Exchange&) = delete;
 
   /// A connection finished its upgrade / is gone / showed life with a control frame.
-  void on_open(ConnectionId id, std::int64_t now_ms);
-  void on_closed(ConnectionId id);
+  void on_open(ConnectionId id, std::int64_t now_ms, const Arrival& arrival = {});
+  /// `close_code` of the client's close frame, 0: none came.
+  void on_closed(ConnectionId id, std::int64_t now_ms, std::uint16_t close_code = 0);
   void on_ping(ConnectionId id, std::int64_t now_ms);
+  void on_pong(ConnectionId id, std::int64_t now_ms);
   /// One whole text (or binary) message.
   void on_text(ConnectionId id, std::string_view text, std::int64_t now_ms);
 
   /// Does everything that is due, in bounded portions; returns when it wants to be called again,
   /// unix microseconds (<= now: at once). `now_us` never decreases.
   std::int64_t advance(std::int64_t now_us);
+
+  /// Sends one event of a stream behind the login to all that are subscribed to it. `json` is the
+  /// frame as DEFAULT writes it, e.g. {"type":"myAsset",...}; DEFAULT clients get these very bytes,
+  /// others the same values under aliases or in brackets. Returns how many got it.
+  std::size_t emit(std::string_view json, std::int64_t now_ms);
+
+  // Faults of one connection; unknown ids are ignored.
+  /// Its rewriting rules, null for unknown ids; call Tamper::update() after a change.
+  [[nodiscard]] Tamper* tamper(ConnectionId id);
+  /// A frozen connection is never idle.
+  void set_frozen(ConnectionId id, bool frozen);
+  void close(ConnectionId id, std::uint16_t code);
+  /// An error frame of any name, then close 1000.
+  void send_error(ConnectionId id, std::string_view name, std::string_view message,
+                  std::int64_t now_ms);
+  void send_message(ConnectionId id, std::string_view text, std::int64_t now_ms);
+  /// Drops subscriptions to a stream and code (empty: all) without a word.
+  void forget(ConnectionId id, std::string_view type, std::string_view code);
+  /// Sends `count` frames of what is subscribed.
+  void flood(ConnectionId id, std::size_t count);
+  [[nodiscard]] std::vector<ConnectionId> open_connections() const;
+  /// No connection is tampered with or frozen any more.
+  void end_faults();
 
   /// While paused no data frame is sent; the market goes on, and what it does meanwhile is lost.
   void set_paused(bool paused);
@@ -174,10 +221,22 @@ class Exchange {
   void send_data(Connection& connection, std::size_t stream, std::uint32_t code,
                  std::string_view payload, bool is_realtime);
 
+  /// Hands a frame to the network and counts its bytes.
+  void push(Connection& connection, std::string_view payload);
+  bool send_event(Connection& connection, std::string_view type, const std::string& code,
+                  std::string_view payload);
+  void start_scenario(std::int64_t now_ms);
+  void run_scenario(std::int64_t now_ms);
+
   void subscribe(Connection& connection, const SubscribeRequest& request, std::int64_t now_us);
   void add_type(Connection& connection, const TypeRequest& type, std::vector<Snapshot>& snapshots);
   void list_subscriptions(Connection& connection, const ListRequest& request);
+  [[nodiscard]] std::string list_entry(const TypeRequest& type, bool aliases) const;
+  [[nodiscard]] bool is_over_rate(Connection& connection, std::int64_t now_ms);
   void refuse(Connection& connection, const Refusal& refusal, std::int64_t now_ms);
+  void refuse_with(Connection& connection, std::string_view frame, std::int64_t now_ms);
+  void send_plain(Connection& connection, std::size_t stream, std::uint32_t code,
+                  std::string_view payload, bool is_realtime);
   void drop(Connection& connection);
   void keep_counts(Connection& connection) const;
   [[nodiscard]] BookView make_view(std::size_t units, std::int64_t level) const;
@@ -199,6 +258,7 @@ class Exchange {
   std::vector<CachedFrame> cache_;
   std::size_t cache_used_ = 0;
 
+  std::unique_ptr<Scenario> scenario_;
   std::int64_t opened_at_ms_;
   std::int64_t market_start_us_ = 0;
   std::int64_t clock_start_us_ = 0;

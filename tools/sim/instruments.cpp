@@ -203,7 +203,8 @@ std::int64_t tick_size(Quote quote, std::int64_t price) {
   return tick;
 }
 
-std::vector<Instrument> make_instruments(const MarketCounts& counts, Random& random) {
+std::vector<Instrument> make_instruments(const MarketCounts& counts, Random& random,
+                                         std::string_view local) {
   const std::size_t most = std::max({counts.krw, counts.btc, counts.usdt});
   const std::vector<Coin> coins = make_coins(most + 2, random);
   std::vector<Instrument> instruments;
@@ -219,6 +220,9 @@ std::vector<Instrument> make_instruments(const MarketCounts& counts, Random& ran
   add(Quote::krw, counts.krw, "");
   add(Quote::btc, counts.btc, "BTC");
   add(Quote::usdt, counts.usdt, "USDT");
+  for (Instrument& it : instruments) {
+    if (it.quote == Quote::krw) it.code.replace(0, it.code.find('-'), local);
+  }
   return instruments;
 }
 

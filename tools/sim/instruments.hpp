@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "sim/number.hpp"
@@ -43,6 +44,8 @@ struct Instrument {
 [[nodiscard]] std::int64_t tick_size(Quote quote, std::int64_t price);
 
 /// The markets of one exchange: first the KRW ones, then BTC, then USDT, well-known codes first.
-[[nodiscard]] std::vector<Instrument> make_instruments(const MarketCounts& counts, Random& random);
+/// `local` is what the KRW ones are quoted in: KRW, or a regional host's currency.
+[[nodiscard]] std::vector<Instrument> make_instruments(const MarketCounts& counts, Random& random,
+                                                       std::string_view local = "KRW");
 
 }  // namespace upfeed::sim

@@ -1,12 +1,8 @@
 #include "sim/listener.hpp"
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/ssl/context.hpp>
-#include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
 #include <boost/beast/websocket.hpp>
@@ -14,24 +10,24 @@
 #include <array>
 #include <chrono>
 #include <ctime>
+#include <map>
 #include <optional>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
+#include <vector>
+
+#include "sim/pipe.hpp"
 
 namespace upfeed::sim {
 namespace {
 
-namespace asio = boost::asio;
 namespace beast = boost::beast;
 namespace http = beast::http;
 namespace websocket = beast::websocket;
-using boost::system::error_code;
-using Tcp = asio::ip::tcp;
 using std::chrono::milliseconds;
 
 constexpr milliseconds kCloseTimeout{2'000};
-constexpr milliseconds kShutdownTimeout{500};
 constexpr std::size_t kRequestBytesMax = 1U << 20;
 constexpr milliseconds kAcceptPause{50};
 
@@ -46,136 +42,30 @@ std::string http_date() {
   return {text.data(), size};
 }
 
-/// The bytes between WebSocket and TLS. Writes are collected in memory and go out together, so a
-/// burst of frames costs a few TLS records and system calls instead of one each. A write never
-/// blocks, which lets synchronous WebSocket writes (cheap) live beside an asynchronous read.
-class PipeState : public std::enable_shared_from_this<PipeState> {
- public:
-  PipeState(Tcp::socket socket, asio::ssl::context& context)
-      : tls_(std::move(socket), context), timer_(tls_.get_executor()) {}
-
-  asio::ssl::stream<Tcp::socket>& tls() { return tls_; }
-  [[nodiscard]] std::size_t queued_bytes() const { return collected_.size() + going_.size(); }
-
-  template <class Buffers>
-  std::size_t append(const Buffers& buffers) {
-    const std::size_t before = collected_.size();
-    for (auto it = asio::buffer_sequence_begin(buffers); it != asio::buffer_sequence_end(buffers);
-         ++it) {
-      const asio::const_buffer part(*it);
-      collected_.append(static_cast<const char*>(part.data()), part.size());
-    }
-    // Posted, not done: whatever the running handler still writes joins in.
-    if (!is_flushing_ && !collected_.empty()) {
-      is_flushing_ = true;
-      asio::post(tls_.get_executor(), [self = shared_from_this()] { self->flush(); });
-    }
-    return collected_.size() - before;
+asio::ssl::context make_context(const Credentials& credentials, bool is_old) {
+  asio::ssl::context tls(asio::ssl::context::tls_server);
+  if (is_old) {
+    // OpenSSL's default security level knows no TLS 1.1.
+    SSL_CTX_set_cipher_list(tls.native_handle(), "ALL:@SECLEVEL=0");
+    SSL_CTX_set_min_proto_version(tls.native_handle(), TLS1_VERSION);
+    SSL_CTX_set_max_proto_version(tls.native_handle(), TLS1_1_VERSION);
+  } else {
+    SSL_CTX_set_min_proto_version(tls.native_handle(), TLS1_2_VERSION);
   }
-
-  /// Ends the stream properly once everything written is out.
-  void finish() {
-    is_finishing_ = true;
-    if (!is_flushing_) shut_down();
-  }
-
-  void cut() {
-    error_code ignored;  // already closed is as good
-    timer_.cancel();
-    tls_.lowest_layer().close(ignored);
-  }
-
- private:
-  void flush() {
-    going_.clear();
-    std::swap(going_, collected_);
-    if (going_.empty()) {
-      is_flushing_ = false;
-      if (is_finishing_) shut_down();
-      return;
-    }
-    asio::async_write(tls_, asio::buffer(going_),
-                      [self = shared_from_this()](error_code error, std::size_t) {
-                        if (error) {
-                          self->cut();
-                        } else {
-                          self->flush();
-                        }
-                      });
-  }
-
-  void shut_down() {
-    timer_.expires_after(kShutdownTimeout);
-    timer_.async_wait([self = shared_from_this()](error_code error) {
-      if (!error) self->cut();
-    });
-    tls_.async_shutdown([self = shared_from_this()](error_code) { self->cut(); });
-  }
-
-  asio::ssl::stream<Tcp::socket> tls_;
-  asio::steady_timer timer_;
-  std::string collected_;
-  std::string going_;
-  bool is_flushing_ = false;
-  bool is_finishing_ = false;
-};
-
-/// PipeState as the stream type that Beast wants.
-class Pipe {
- public:
-  using executor_type = asio::ssl::stream<Tcp::socket>::executor_type;
-
-  explicit Pipe(std::shared_ptr<PipeState> state) : state_(std::move(state)) {}
-
-  executor_type get_executor() { return state_->tls().get_executor(); }
-  PipeState& state() { return *state_; }
-
-  template <class Buffers>
-  std::size_t read_some(const Buffers& buffers) {
-    return state_->tls().read_some(buffers);
-  }
-  template <class Buffers>
-  std::size_t read_some(const Buffers& buffers, error_code& error) {
-    return state_->tls().read_some(buffers, error);
-  }
-  template <class Buffers>
-  std::size_t write_some(const Buffers& buffers) {
-    return state_->append(buffers);
-  }
-  template <class Buffers>
-  std::size_t write_some(const Buffers& buffers, error_code& error) {
-    error = {};
-    return state_->append(buffers);
-  }
-  template <class Buffers, class Token>
-  auto async_read_some(const Buffers& buffers, Token&& token) {
-    return state_->tls().async_read_some(buffers, std::forward<Token>(token));
-  }
-  template <class Buffers, class Token>
-  auto async_write_some(const Buffers& buffers, Token&& token) {
-    return asio::async_initiate<Token, void(error_code, std::size_t)>(
-        [state = state_](auto handler, const Buffers& parts) {
-          const std::size_t written = state->append(parts);
-          asio::post(state->tls().get_executor(),
-                     beast::bind_front_handler(std::move(handler), error_code{}, written));
-        },
-        token, buffers);
-  }
-
- private:
-  std::shared_ptr<PipeState> state_;
-};
-
-// Beast finds these two by argument-dependent lookup.
-template <class Handler>
-void async_teardown(beast::role_type, Pipe& pipe, Handler&& handler) {
-  pipe.state().finish();
-  asio::post(pipe.get_executor(),
-             beast::bind_front_handler(std::forward<Handler>(handler), error_code{}));
+  tls.use_certificate_chain(asio::buffer(credentials.certificate_pem));
+  tls.use_private_key(asio::buffer(credentials.key_pem), asio::ssl::context::pem);
+  return tls;
 }
 
-void beast_close_socket(Pipe& pipe) {
-  pipe.state().cut();
+Handshake read_handshake(const http::request<http::string_body>& request) {
+  Handshake handshake{std::string(request.target()),
+                      std::string(request[http::field::host]),
+                      {},
+                      request.count(http::field::origin) > 0};
+  if (request.count(http::field::authorization) > 0) {
+    handshake.authorization = std::string(request[http::field::authorization]);
+  }
+  return handshake;
 }
 
 }  // namespace
@@ -183,17 +73,14 @@ void beast_close_socket(Pipe& pipe) {
 struct Listener::Impl {
   class Session;
 
-  Impl(const std::string& bind_address, std::uint16_t port, const Credentials& credentials,
+  Impl(const std::string& bind_address, std::uint16_t port, const Authority& certificates,
        ListenerEvents& listener_events)
       : events(listener_events),
-        tls(asio::ssl::context::tls_server),
+        authority(certificates),
         acceptor(io),
         timer(io),
         accept_timer(io) {
-    tls.set_options(asio::ssl::context::default_workarounds | asio::ssl::context::no_tlsv1 |
-                    asio::ssl::context::no_tlsv1_1);
-    tls.use_certificate_chain(asio::buffer(credentials.certificate_pem));
-    tls.use_private_key(asio::buffer(credentials.key_pem), asio::ssl::context::pem);
+    (void)context_for({});  // a certificate that cannot be made should fail here
     const Tcp::endpoint endpoint(asio::ip::make_address(bind_address), port);
     acceptor.open(endpoint.protocol());
     acceptor.set_option(Tcp::acceptor::reuse_address(true));
@@ -208,12 +95,27 @@ struct Listener::Impl {
     return found == open.end() ? nullptr : found->second;
   }
 
+  /// The TLS side of a plan, made at its first use.
+  asio::ssl::context& context_for(const AcceptPlan& plan) {
+    const bool is_old = plan.manner == AcceptPlan::Manner::old_tls;
+    const auto key = std::make_pair(plan.certificate, is_old);
+    auto found = contexts.find(key);
+    if (found == contexts.end()) {
+      found = contexts.emplace(key, make_context(authority.make(plan.certificate), is_old)).first;
+    }
+    return found->second;
+  }
+
+  void cut_all();
+
   ListenerEvents& events;
+  const Authority& authority;
   std::unordered_map<ConnectionId, Session*> open;  // upgraded
   // All of them. Declared before `io`, whose destruction ends the last sessions.
   std::unordered_set<Session*> sessions;
   asio::io_context io{1};
-  asio::ssl::context tls;
+  std::map<std::pair<CertificateKind, bool>, asio::ssl::context> contexts;
+  std::vector<std::weak_ptr<PipeState>> orphans;  // may linger without a session
   Tcp::acceptor acceptor;
   asio::steady_timer timer;
   asio::steady_timer accept_timer;
@@ -223,9 +125,9 @@ struct Listener::Impl {
 /// One TCP connection: HTTP requests until one of them upgrades, then WebSocket.
 class Listener::Impl::Session : public std::enable_shared_from_this<Session> {
  public:
-  Session(Impl& owner, Tcp::socket socket)
+  Session(Impl& owner, Tcp::socket socket, asio::ssl::context& context)
       : owner_(owner),
-        pipe_state_(std::make_shared<PipeState>(std::move(socket), owner.tls)),
+        pipe_state_(std::make_shared<PipeState>(std::move(socket), context)),
         pipe_(pipe_state_),
         close_timer_(owner.io) {}
 
@@ -233,10 +135,23 @@ class Listener::Impl::Session : public std::enable_shared_from_this<Session> {
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
-  void start() {
+  void start(AcceptPlan::Manner manner) {
     owner_.sessions.insert(this);
     error_code ignored;  // a peer that is gone again shows in the handshake
     pipe_state_->tls().lowest_layer().set_option(Tcp::no_delay(true), ignored);
+    if (manner == AcceptPlan::Manner::reset) {
+      pipe_state_->reset();
+      return;
+    }
+    if (manner == AcceptPlan::Manner::stall || manner == AcceptPlan::Manner::garbage) {
+      if (manner == AcceptPlan::Manner::garbage) {
+        ByteScript script = garbage_record();
+        script.push_back({PipeStep::Kind::fin});
+        pipe_state_->add_script(std::move(script));
+      }
+      abandon();
+      return;
+    }
     pipe_state_->tls().async_handshake(asio::ssl::stream_base::server,
                                        [self = shared_from_this()](error_code error) {
                                          if (!error) self->read_http();
@@ -245,6 +160,11 @@ class Listener::Impl::Session : public std::enable_shared_from_this<Session> {
 
   void send(std::string_view payload) {
     if (is_closing_) return;
+    if (fragment_bytes_ > 0) {
+      const std::string bytes = fragmented(payload, fragment_bytes_);
+      pipe_state_->append(bytes.data(), bytes.size());
+      return;
+    }
     error_code error;  // the memory behind never fails; a broken connection shows in the read
     socket_->write(asio::buffer(payload.data(), payload.size()), error);
   }
@@ -261,7 +181,17 @@ class Listener::Impl::Session : public std::enable_shared_from_this<Session> {
   }
 
   void cut() { pipe_state_->cut(); }
+  PipeState& pipe() { return *pipe_state_; }
   [[nodiscard]] std::size_t queued_bytes() const { return pipe_state_->queued_bytes(); }
+  void set_fragment_bytes(std::size_t bytes) { fragment_bytes_ = bytes; }
+  void ignore_closes() {
+    pipe_state_->ignore_closes();
+    owner_.orphans.push_back(pipe_state_);
+  }
+  void end_faults() {
+    fragment_bytes_ = 0;
+    pipe_state_->end_faults();
+  }
 
  private:
   void read_http() {
@@ -277,22 +207,45 @@ class Listener::Impl::Session : public std::enable_shared_from_this<Session> {
                      });
   }
 
+  /// Leaves the socket open and deaf until the peer or stop() ends it.
+  void abandon() {
+    owner_.orphans.push_back(pipe_state_);
+    pipe_state_->linger();
+  }
+
   void handle_http(const http::request<http::string_body>& request) {
-    if (websocket::is_upgrade(request) && request.target() == "/websocket/v1") {
-      upgrade(request);
+    if (websocket::is_upgrade(request)) {
+      handle_upgrade(request);
       return;
     }
     const bool is_get = request.method() == http::verb::get;
-    const HttpReply reply = owner_.events.on_get(
-        is_get ? std::string_view(request.target().data(), request.target().size()) : "");
-    http::response<http::string_body> response(http::int_to_status(reply.status), request.version(),
-                                               reply.body);
+    reply_http(request, owner_.events.on_get(is_get ? std::string_view(request.target().data(),
+                                                                       request.target().size())
+                                                    : ""));
+  }
+
+  void handle_upgrade(const http::request<http::string_body>& request) {
+    UpgradePlan plan = owner_.events.on_upgrade(read_handshake(request));
+    if (plan.stalls) {
+      abandon();
+    } else if (plan.admission.refusal) {
+      reply_http(request, *plan.admission.refusal);
+    } else {
+      admission_ = std::move(plan.admission);
+      upgrade(request, plan.lies_on_key);
+    }
+  }
+
+  void reply_http(const http::request<http::string_body>& request, const HttpReply& reply) {
+    http::response<http::string_body> response(static_cast<http::status>(reply.status),
+                                               request.version(), reply.body);
     response.set(http::field::date, http_date());
-    response.set(http::field::content_type, "application/json;charset=UTF-8");
+    response.set(http::field::content_type, reply.content_type);
     if (!reply.remaining_request.empty()) {
       response.set("Remaining-Req", reply.remaining_request);
       response.set("Limit-By-Ip", "Yes");
     }
+    for (const auto& [name, value] : reply.headers) response.set(name, value);
     response.keep_alive(request.keep_alive());
     response.prepare_payload();
     error_code error;  // memory again
@@ -304,14 +257,18 @@ class Listener::Impl::Session : public std::enable_shared_from_this<Session> {
     }
   }
 
-  void upgrade(const http::request<http::string_body>& request) {
+  void upgrade(const http::request<http::string_body>& request, bool lies_on_key) {
     buffer_.consume(buffer_.size());
     socket_.emplace(pipe_);
-    socket_->set_option(websocket::stream_base::decorator([](websocket::response_type& response) {
-      response.set(http::field::date, http_date());
-      response.set("remaining-req", "group=websocket; min=300; sec=4");
-      response.set("limit-by-ip", "Yes");
-    }));
+    socket_->set_option(
+        websocket::stream_base::decorator([lies_on_key](websocket::response_type& response) {
+          response.set(http::field::date, http_date());
+          response.set("remaining-req", "group=websocket; min=300; sec=4");
+          response.set("limit-by-ip", "Yes");
+          if (lies_on_key) {
+            response.set(http::field::sec_websocket_accept, "AAAAAAAAAAAAAAAAAAAAAAAAAAA=");
+          }
+        }));
     websocket::permessage_deflate deflate;
     deflate.server_enable = true;
     socket_->set_option(deflate);
@@ -328,9 +285,11 @@ class Listener::Impl::Session : public std::enable_shared_from_this<Session> {
     id_ = owner_.next_id++;
     owner_.open.emplace(id_, this);
     socket_->control_callback([this](websocket::frame_type kind, beast::string_view) {
-      if (kind != websocket::frame_type::close) owner_.events.on_ping(id_);
+      if (kind == websocket::frame_type::ping) owner_.events.on_ping(id_);
+      if (kind == websocket::frame_type::pong) owner_.events.on_pong(id_);
+      has_close_ = has_close_ || kind == websocket::frame_type::close;
     });
-    owner_.events.on_open(id_);
+    owner_.events.on_open(id_, admission_);
     owner_.tick();
     read_message();
   }
@@ -351,7 +310,7 @@ class Listener::Impl::Session : public std::enable_shared_from_this<Session> {
 
   void end(error_code error) {
     owner_.open.erase(id_);
-    owner_.events.on_closed(id_);
+    owner_.events.on_closed(id_, has_close_ ? socket_->reason().code : 0);
     close_timer_.cancel();
     // After a closing handshake Beast has ended the stream; anything else leaves it to us.
     if (error != websocket::error::closed) cut();
@@ -364,15 +323,19 @@ class Listener::Impl::Session : public std::enable_shared_from_this<Session> {
   beast::flat_buffer buffer_;
   std::optional<http::request_parser<http::string_body>> parser_;
   std::optional<websocket::stream<Pipe>> socket_;
+  Admission admission_;
   ConnectionId id_ = 0;
+  std::size_t fragment_bytes_ = 0;
   bool is_closing_ = false;
+  bool has_close_ = false;
 };
 
 void Listener::Impl::accept() {
   acceptor.async_accept([this](error_code error, Tcp::socket socket) {
     if (error == asio::error::operation_aborted) return;
     if (!error) {
-      std::make_shared<Session>(*this, std::move(socket))->start();
+      const AcceptPlan plan = events.on_accept();
+      std::make_shared<Session>(*this, std::move(socket), context_for(plan))->start(plan.manner);
       accept();
       return;
     }
@@ -384,6 +347,13 @@ void Listener::Impl::accept() {
   });
 }
 
+void Listener::Impl::cut_all() {
+  for (Session* const session : sessions) session->cut();
+  for (const auto& orphan : orphans) {
+    if (const auto pipe = orphan.lock()) pipe->cut();
+  }
+}
+
 void Listener::Impl::tick() {
   const std::int64_t pause_us = events.on_tick();
   timer.expires_after(std::chrono::microseconds(pause_us));
@@ -392,9 +362,9 @@ void Listener::Impl::tick() {
   });
 }
 
-Listener::Listener(const std::string& bind_address, std::uint16_t port,
-                   const Credentials& credentials, ListenerEvents& events)
-    : impl_(std::make_unique<Impl>(bind_address, port, credentials, events)) {}
+Listener::Listener(const std::string& bind_address, std::uint16_t port, const Authority& authority,
+                   ListenerEvents& events)
+    : impl_(std::make_unique<Impl>(bind_address, port, authority, events)) {}
 
 Listener::~Listener() = default;
 
@@ -419,7 +389,7 @@ void Listener::stop() {
   asio::post(impl_->io, [this] {
     error_code ignored;  // closing twice is fine
     impl_->acceptor.close(ignored);
-    for (Impl::Session* const session : impl_->sessions) session->cut();
+    impl_->cut_all();
     impl_->io.stop();
   });
 }
@@ -434,6 +404,43 @@ void Listener::close(ConnectionId id, std::uint16_t code) {
 
 void Listener::drop(ConnectionId id) {
   if (auto* const session = impl_->find(id)) session->cut();
+}
+
+void Listener::reset(ConnectionId id) {
+  if (auto* const session = impl_->find(id)) session->pipe().reset();
+}
+
+void Listener::add_script(ConnectionId id, ByteScript script) {
+  if (auto* const session = impl_->find(id)) session->pipe().add_script(std::move(script));
+}
+
+PipeShape Listener::shape(ConnectionId id) const {
+  auto* const session = impl_->find(id);
+  return session == nullptr ? PipeShape{} : session->pipe().shape();
+}
+
+void Listener::set_shape(ConnectionId id, const PipeShape& shape) {
+  if (auto* const session = impl_->find(id)) session->pipe().set_shape(shape);
+}
+
+void Listener::set_frozen(ConnectionId id, bool frozen) {
+  if (auto* const session = impl_->find(id)) session->pipe().set_frozen(frozen);
+}
+
+void Listener::ignore_closes(ConnectionId id) {
+  if (auto* const session = impl_->find(id)) session->ignore_closes();
+}
+
+void Listener::ignore_pings(ConnectionId id) {
+  if (auto* const session = impl_->find(id)) session->pipe().ignore_pings();
+}
+
+void Listener::end_faults() {
+  for (const auto& [id, session] : impl_->open) session->end_faults();
+}
+
+void Listener::set_fragment_bytes(ConnectionId id, std::size_t bytes) {
+  if (auto* const session = impl_->find(id)) session->set_fragment_bytes(bytes);
 }
 
 std::size_t Listener::queued_bytes(ConnectionId id) const {

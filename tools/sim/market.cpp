@@ -23,7 +23,8 @@ std::vector<double> cumulate(const std::vector<double>& weights) {
 }  // namespace
 
 Market::Market(std::uint64_t seed, const SyntheticProfile& profile, std::int64_t start_ms)
-    : random_(seed), instruments_(make_instruments(profile.markets, random_)) {
+    : random_(seed),
+      instruments_(make_instruments(profile.markets, random_, profile.local_currency)) {
   states_.reserve(instruments_.size());
   for (std::uint32_t i = 0; i < instruments_.size(); ++i) {
     by_code_.emplace(instruments_[i].code, i);
@@ -79,6 +80,7 @@ void Market::make_history(std::uint32_t market, std::int64_t start_ms) {
   ticker.acc_volume_24h = ticker.acc_volume * 2 + static_cast<Int128>(random_.below(kOne));
   ticker.acc_price_24h_e16 = ticker.acc_volume_24h * price;
 
+  remember(state);
   for (std::size_t i = 0; i < kCandleSeconds.size(); ++i) {
     const std::int64_t second = trade.time_ms / 1000;
     state.candles[i] = {second - second % kCandleSeconds[i],
@@ -223,6 +225,7 @@ void Market::trade_once() {
     trade.best_bid = book.bids.best();
     state.live.take(random_, sweep_side_, volume);
     record_trade(state, sweep_time_us_ / 1000 - instrument.lag_ms, price_before);
+    remember(state);
     record_candles(sweep_market_, sweep_time_us_);
     push(EventKind::trade, sweep_market_, sweep_time_us_);
   }
@@ -254,6 +257,12 @@ void Market::record_trade(State& state, std::int64_t time_ms, std::int64_t price
     ticker.lowest_52w = trade.price;
     ticker.lowest_52w_day = time_ms / kDayMs;
   }
+}
+
+void Market::remember(State& state) {
+  const Trade& trade = state.trade;
+  state.history.push({trade.time_ms, trade.sequential_id, trade.price, state.ticker.prev_closing,
+                      trade.volume, trade.aggressor});
 }
 
 void Market::start_new_day(Ticker& ticker, std::int64_t closing) {
@@ -326,6 +335,9 @@ const Book& Market::live_book(std::uint32_t market) const {
 }
 const Book& Market::published_book(std::uint32_t market) const {
   return states_[market].published;
+}
+const TradeHistory& Market::history(std::uint32_t market) const {
+  return states_[market].history;
 }
 const Candle& Market::candle(std::uint32_t market, std::size_t candle_index) const {
   return states_[market].candles[candle_index];

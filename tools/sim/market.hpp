@@ -6,6 +6,7 @@
 #include <functional>
 #include <limits>
 #include <queue>
+#include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "sim/instruments.hpp"
 #include "sim/order_book.hpp"
 #include "sim/random.hpp"
+#include "sim/trade_history.hpp"
 
 /// The synthetic market: no I/O, no threads, no clock.
 ///
@@ -38,6 +40,8 @@ struct SyntheticProfile {
   bool burst_grid = true;
   /// Only trades (and what follows from them), this many per second; 0 = the mix above.
   double trade_flood_per_second = 0;
+  /// What stands for KRW in the codes: IDR on a regional host.
+  std::string local_currency = "KRW";
 };
 
 /// The candle intervals of the exchange.
@@ -129,6 +133,8 @@ class Market {
   [[nodiscard]] const Book& live_book(std::uint32_t market) const;
   /// The book as last announced.
   [[nodiscard]] const Book& published_book(std::uint32_t market) const;
+  /// The last trades, the newest being last_trade().
+  [[nodiscard]] const TradeHistory& history(std::uint32_t market) const;
   [[nodiscard]] const Candle& candle(std::uint32_t market, std::size_t candle_index) const;
 
  private:
@@ -139,6 +145,7 @@ class Market {
     Book published;
     Trade trade;
     Ticker ticker;
+    TradeHistory history;
     std::array<Candle, kCandleTypes.size()> candles{};
     std::uint32_t candles_unsent = 0;  // bit per candle type
     std::int64_t candles_sent_us = 0;
@@ -161,6 +168,7 @@ class Market {
   void start_trade();
   void trade_once();
   void record_trade(State& state, std::int64_t time_ms, std::int64_t price_before);
+  static void remember(State& state);
   void record_candles(std::uint32_t market, std::int64_t time_us);
   static void start_new_day(Ticker& ticker, std::int64_t closing);
   void publish_book(std::uint32_t market, std::int64_t time_us);

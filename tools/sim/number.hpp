@@ -18,7 +18,7 @@ inline constexpr int kScale = 8;
 /// 10^8, one whole in units of 1e-8.
 inline constexpr std::int64_t kOne = 100'000'000;
 
-/// units x 10^-scale, with scale in 0..18.
+/// units x 10^-scale, with scale in 0..20.
 struct Exact {
   Int128 units = 0;
   int scale = 0;

@@ -1,7 +1,9 @@
 #include "sim/probe.hpp"
 
 #include <arpa/inet.h>
+#include <linux/tcp.h>
 #include <netinet/in.h>
+
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -10,7 +12,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <cerrno>
 #include <csignal>
 #include <cstdlib>
 #include <stdexcept>
@@ -32,6 +36,9 @@ struct Probe::Impl {
   SSL* tls = nullptr;
   int socket = -1;
   bool is_closed = false;
+  Ending ending = Ending::none;
+  std::size_t bytes_received = 0;
+  std::size_t record_bytes_max = 0;
   std::string host;
   std::string input;     // decrypted and not used up
   std::size_t used = 0;  // of input
@@ -91,11 +98,16 @@ struct Probe::Impl {
         }
       }
       std::array<char, 32'768> chunk;
+      ERR_clear_error();
+      errno = 0;
       const int got = SSL_read(tls, chunk.data(), static_cast<int>(chunk.size()));
       if (got <= 0) {
         is_closed = true;
+        ending = find_ending(SSL_get_error(tls, got));
         return false;
       }
+      bytes_received += static_cast<std::size_t>(got);
+      record_bytes_max = std::max(record_bytes_max, static_cast<std::size_t>(got));
       if (used == input.size()) {
         input.clear();
         used = 0;
@@ -103,6 +115,14 @@ struct Probe::Impl {
       input.append(chunk.data(), static_cast<std::size_t>(got));
     }
     return true;
+  }
+
+  static Ending find_ending(int error) {
+    if (error == SSL_ERROR_ZERO_RETURN) return Ending::close_notify;
+    if (error == SSL_ERROR_SYSCALL) return errno == ECONNRESET ? Ending::reset : Ending::fin;
+    return ERR_GET_REASON(ERR_peek_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING
+               ? Ending::fin
+               : Ending::broken_tls;
   }
 
   std::string take(std::size_t size) {
@@ -171,6 +191,7 @@ void Probe::send(std::string_view payload, std::uint8_t opcode) {
 std::optional<ProbeFrame> Probe::read(std::chrono::milliseconds timeout) {
   const auto until = Steady::now() + timeout;
   ProbeFrame frame;
+  frame.fragments = 0;
   for (bool is_last = false; !is_last;) {
     if (!impl_->need(2, until)) return std::nullopt;
     const auto byte = [&](std::size_t index) {
@@ -189,12 +210,32 @@ std::optional<ProbeFrame> Probe::read(std::chrono::milliseconds timeout) {
     if ((first & 0x0fU) != 0) frame.opcode = first & 0x0fU;
     frame.is_compressed = frame.is_compressed || (first & 0x40U) != 0;
     frame.payload += impl_->take(size);
+    ++frame.fragments;
   }
   return frame;
 }
 
 bool Probe::is_closed() const {
   return impl_->is_closed;
+}
+
+Ending Probe::ending() const {
+  return impl_->ending;
+}
+
+std::size_t Probe::bytes_received() const {
+  return impl_->bytes_received;
+}
+
+std::size_t Probe::record_bytes_max() const {
+  return impl_->record_bytes_max;
+}
+
+std::size_t Probe::segments_received() const {
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  require(::getsockopt(impl_->socket, IPPROTO_TCP, TCP_INFO, &info, &size) == 0, "TCP_INFO");
+  return info.tcpi_segs_in;
 }
 
 }  // namespace upfeed::sim

@@ -16,7 +16,11 @@ struct ProbeFrame {
   std::uint8_t opcode = 0;  ///< 1 text, 2 binary, 8 close, 9 ping, 10 pong
   bool is_compressed = false;
   std::string payload;
+  std::size_t fragments = 1;
 };
+
+/// How the peer ended the connection.
+enum class Ending : std::uint8_t { none, close_notify, fin, reset, broken_tls };
 
 class Probe {
  public:
@@ -38,6 +42,11 @@ class Probe {
   [[nodiscard]] std::optional<ProbeFrame> read(std::chrono::milliseconds timeout);
   /// The peer ended the TCP connection.
   [[nodiscard]] bool is_closed() const;
+  [[nodiscard]] Ending ending() const;
+  /// Decrypted bytes so far, the largest TLS record among them, and TCP segments with data.
+  [[nodiscard]] std::size_t bytes_received() const;
+  [[nodiscard]] std::size_t record_bytes_max() const;
+  [[nodiscard]] std::size_t segments_received() const;
 
  private:
   struct Impl;

@@ -9,9 +9,18 @@ namespace {
 
 using Json = nlohmann::json;
 
-// Types that exist but live behind a login, on other paths.
-constexpr std::array<std::string_view, 5> kPrivateTypes{"myOrder", "myAsset", "announcement",
-                                                        "indicator", "indicator_signal"};
+constexpr std::array<std::string_view, 5> kLoginTypes{"myOrder", "myAsset", "announcement",
+                                                      "indicator", "indicator_signal"};
+constexpr std::array<std::string_view, 8> kCategories{
+    "notice", "trade", "wallet", "maintenance", "digital_asset", "nft", "service", "event"};
+constexpr std::array<std::string_view, 5> kTimeframes{"5m", "15m", "60m", "240m", "1d"};
+constexpr std::array<std::string_view, 6> kIndicators{
+    "volume", "rsi", "moving_average", "ma_crossover", "bollinger_bands", "macd"};
+
+template <class Names>
+bool is_one_of(const Names& names, std::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
 
 /// Decimal text to units of 1e-8; empty for anything that is not a plain number >= 0. Requests are
 /// rare and levels are simple, so exponents are not worth the code.
@@ -72,36 +81,123 @@ std::optional<RequestError> read_codes(const Json& object, std::vector<std::stri
   return std::nullopt;
 }
 
-std::variant<TypeRequest, Refusal> read_type(const Json& object, bool regional) {
-  const Json& name = object["type"];
-  if (!name.is_string()) return Refusal{RequestError::wrong_format, {}};
-  const auto& text = name.get_ref<const std::string&>();
-  if (std::find(kPrivateTypes.begin(), kPrivateTypes.end(), text) != kPrivateTypes.end()) {
-    if (text == "myAsset" && object.contains("codes")) {
-      return Refusal{RequestError::wrong_format, {}};
-    }
-    return Refusal{RequestError::invalid_auth, {}};
+/// An optional list of texts under `name`; false when it is something else.
+bool read_texts(const Json& object, const char* name, std::vector<std::string>& texts) {
+  const auto found = object.find(name);
+  if (found == object.end()) return true;
+  if (!found->is_array()) return false;
+  for (const Json& text : *found) {
+    if (!text.is_string()) return false;
+    texts.push_back(text.get<std::string>());
   }
-  const auto stream = find_stream(text);
-  if (!stream) return Refusal{RequestError::unknown_type, text};
-  TypeRequest type;
-  type.stream = *stream;
-  if (const auto error = read_codes(object, type.codes)) return Refusal{*error, {}};
+  return true;
+}
+
+std::optional<Refusal> read_public(const Json& object, bool regional, TypeRequest& type) {
+  if (const auto error = read_codes(object, type.codes)) return Refusal{*error};
   bool only_snapshot = false;
   bool only_realtime = false;
   if (!read_flag(object, "is_only_snapshot", "isOnlySnapshot", only_snapshot) ||
       !read_flag(object, "is_only_realtime", "isOnlyRealtime", only_realtime)) {
-    return Refusal{RequestError::wrong_format, {}};
+    return Refusal{RequestError::wrong_format};
   }
   // Both at once ask for everything, like neither.
   type.wants_snapshot = !only_realtime || only_snapshot;
   type.wants_realtime = !only_snapshot || only_realtime;
-  if (*stream == kStreamOrderbook && object.contains("level")) {
+  if (type.stream == kStreamOrderbook && object.contains("level")) {
     const auto level = read_level(object["level"]);
-    if (!level || regional) return Refusal{RequestError::wrong_format, {}};
+    if (!level || regional) return Refusal{RequestError::wrong_format};
     type.level = *level;
   }
+  return std::nullopt;
+}
+
+std::optional<Refusal> read_announcement(const Json& object, TypeRequest& type) {
+  if (!read_texts(object, "categories", type.categories) ||
+      !read_flag(object, "include_body", "include_body", type.includes_body)) {
+    return Refusal{RequestError::wrong_format};
+  }
+  for (const std::string& category : type.categories) {
+    if (!is_one_of(kCategories, category)) return Refusal{RequestError::invalid_param, category};
+  }
+  return std::nullopt;
+}
+
+std::optional<Refusal> read_indicators(const Json& object, TypeRequest& type) {
+  if (const auto error = read_codes(object, type.codes)) return Refusal{*error};
+  const auto timeframe = object.find("timeframe");
+  const auto indicators = object.find("indicators");
+  if (timeframe == object.end() || !timeframe->is_string() || indicators == object.end() ||
+      !indicators->is_array()) {
+    return Refusal{RequestError::wrong_format};
+  }
+  type.timeframe = timeframe->get<std::string>();
+  if (!is_one_of(kTimeframes, type.timeframe)) {
+    return Refusal{RequestError::invalid_param, type.timeframe};
+  }
+  for (const Json& indicator : *indicators) {
+    if (!indicator.is_object() || !indicator.contains("type") || !indicator["type"].is_string()) {
+      return Refusal{RequestError::wrong_format};
+    }
+    IndicatorRequest wanted{indicator["type"].get<std::string>(), {}};
+    if (!is_one_of(kIndicators, wanted.type)) {
+      return Refusal{RequestError::invalid_param, wanted.type};
+    }
+    if (indicator.contains("params")) wanted.params = indicator["params"].dump();
+    type.indicators.push_back(std::move(wanted));
+  }
+  if (type.indicators.empty()) return Refusal{RequestError::invalid_param, "indicators"};
+  return std::nullopt;
+}
+
+/// A stream behind a login; all others of them are unknown where this one lives.
+std::optional<Refusal> read_login_type(const Json& object, TypeRequest& type) {
+  switch (type.stream) {
+    case kStreamMyOrder:
+      if (!read_texts(object, "codes", type.codes)) return Refusal{RequestError::wrong_format};
+      return std::nullopt;
+    case kStreamMyAsset:
+      if (object.contains("codes")) return Refusal{RequestError::wrong_format};
+      return std::nullopt;
+    case kStreamAnnouncement:
+      return read_announcement(object, type);
+    default:
+      return read_indicators(object, type);
+  }
+}
+
+Endpoint endpoint_of(std::size_t stream) {
+  if (stream < kStreamCount) return Endpoint::public_data;
+  return stream < kStreamIndicator ? Endpoint::private_account : Endpoint::info;
+}
+
+std::variant<TypeRequest, Refusal> read_type(const Json& object, const RequestContext& context) {
+  const Json& name = object["type"];
+  if (!name.is_string()) return Refusal{RequestError::wrong_format};
+  const auto& text = name.get_ref<const std::string&>();
+  const auto stream = find_stream(text);
+  if (!stream) return Refusal{RequestError::unknown_type, text};
+  TypeRequest type;
+  type.stream = *stream;
+  std::optional<Refusal> refusal;
+  if (endpoint_of(*stream) == context.endpoint) {
+    refusal = context.endpoint == Endpoint::public_data
+                  ? read_public(object, context.regional, type)
+                  : read_login_type(object, type);
+  } else if (context.endpoint != Endpoint::public_data) {
+    refusal = Refusal{RequestError::unknown_type, text};
+  } else {
+    const bool has_codes = *stream == kStreamMyAsset && object.contains("codes");
+    refusal = Refusal{has_codes ? RequestError::wrong_format : RequestError::invalid_auth};
+  }
+  if (refusal) return *std::move(refusal);
   return type;
+}
+
+std::size_t combinations(const std::vector<TypeRequest>& types) {
+  std::size_t count = 0;
+  for (const TypeRequest& type : types) count += type.codes.size() * type.indicators.size();
+  return count;
 }
 
 /// Collects the parts of a request object by object.
@@ -111,28 +207,28 @@ struct Reader {
   bool lists = false;
   std::vector<TypeRequest> types;
 
-  std::optional<Refusal> read(const Json& object, bool regional) {
-    if (!object.is_object()) return Refusal{RequestError::wrong_format, {}};
+  std::optional<Refusal> read(const Json& object, const RequestContext& context) {
+    if (!object.is_object()) return Refusal{RequestError::wrong_format};
     if (const auto found = object.find("ticket"); found != object.end()) {
       if (!found->is_string() || found->get_ref<const std::string&>().empty()) {
-        return Refusal{RequestError::no_ticket, {}};
+        return Refusal{RequestError::no_ticket};
       }
       ticket = found->get<std::string>();
     }
     if (const auto found = object.find("format"); found != object.end()) {
       if (found->is_string()) format = parse_format(found->get_ref<const std::string&>());
-      if (!found->is_string() || !format) return Refusal{RequestError::wrong_format, {}};
+      if (!found->is_string() || !format) return Refusal{RequestError::wrong_format};
     }
     if (const auto found = object.find("method"); found != object.end()) {
-      if (*found != "LIST_SUBSCRIPTIONS") return Refusal{RequestError::wrong_format, {}};
+      if (*found != "LIST_SUBSCRIPTIONS") return Refusal{RequestError::wrong_format};
       lists = true;
     }
     if (object.contains("type")) {
-      auto type = read_type(object, regional);
+      auto type = read_type(object, context);
       if (auto* refusal = std::get_if<Refusal>(&type)) return std::move(*refusal);
       types.push_back(std::move(std::get<TypeRequest>(type)));
     } else if (object.contains("codes")) {
-      return Refusal{RequestError::no_type, {}};
+      return Refusal{RequestError::no_type};
     }
     return std::nullopt;
   }
@@ -159,10 +255,15 @@ ErrorText error_text(RequestError error) {
       return {"INVALID_PARAM", " 은 지원하지 않는 타입입니다.", " is not supported."};
     case RequestError::empty_codes:
       return {"INVALID_PARAM", "codes 가 비어 있습니다.", "codes field is empty."};
+    case RequestError::invalid_param:
+      return {"INVALID_PARAM", " 은 지원하지 않는 값입니다.", " is not supported."};
     case RequestError::invalid_auth:
       return {"INVALID_AUTH", "인증 정보가 올바르지 않습니다.", "Authentication is not valid."};
     case RequestError::too_many_requests:
       return {"Too Many Requests", "요청 수 제한을 초과했습니다.", "Too many requests."};
+    case RequestError::too_many_combinations:
+      return {"TOO_MANY_REQUEST", "지표 조합은 최대 100개입니다.",
+              "At most 100 combinations of codes and indicators."};
   }
   return {};
 }
@@ -171,29 +272,33 @@ ErrorText error_text(RequestError error) {
 
 std::string_view stream_name(std::size_t stream) {
   static constexpr std::array<std::string_view, 3> kNames{"ticker", "trade", "orderbook"};
+  if (stream >= kStreamCount) return kLoginTypes[stream - kStreamCount];
   return stream < kStreamCandleFirst ? kNames[stream] : kCandleTypes[stream - kStreamCandleFirst];
 }
 
 std::optional<std::size_t> find_stream(std::string_view name) {
-  for (std::size_t stream = 0; stream < kStreamCount; ++stream) {
+  for (std::size_t stream = 0; stream < kStreamCountAll; ++stream) {
     if (stream_name(stream) == name) return stream;
   }
   return std::nullopt;
 }
 
-Request parse_request(std::string_view text, bool regional) {
+Request parse_request(std::string_view text, const RequestContext& context) {
   const Json json = Json::parse(text, nullptr, false);
-  if (!json.is_array()) return Refusal{RequestError::wrong_format, {}};
+  if (!json.is_array()) return Refusal{RequestError::wrong_format};
   Reader reader;
   std::optional<Refusal> refusal;
   for (const Json& object : json) {
-    if (auto found = reader.read(object, regional); found && !refusal) refusal = std::move(found);
+    if (auto found = reader.read(object, context); found && !refusal) refusal = std::move(found);
   }
   if (refusal && refusal->error == RequestError::wrong_format) return *std::move(refusal);
-  if (!reader.ticket) return Refusal{RequestError::no_ticket, {}};
+  if (!reader.ticket) return Refusal{RequestError::no_ticket};
   if (refusal) return *std::move(refusal);
   if (reader.lists) return ListRequest{*std::move(reader.ticket), reader.format};
-  if (reader.types.empty()) return Refusal{RequestError::no_type, {}};
+  if (reader.types.empty()) return Refusal{RequestError::no_type};
+  if (combinations(reader.types) > kIndicatorCombinations) {
+    return Refusal{RequestError::too_many_combinations};
+  }
   return SubscribeRequest{*std::move(reader.ticket), reader.format.value_or(Format::full),
                           std::move(reader.types)};
 }
@@ -203,6 +308,8 @@ std::string error_frame(const Refusal& refusal, bool regional) {
   std::string message(regional ? text.english : text.korean);
   if (refusal.error == RequestError::unknown_type) {
     message = (regional ? "type " : "") + refusal.detail + message;
+  } else if (refusal.error == RequestError::invalid_param) {
+    message = refusal.detail + message;
   }
   const std::string name = "\"name\":" + json_string(text.name);
   message = "\"message\":" + json_string(message);

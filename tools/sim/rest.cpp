@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <limits>
 #include <optional>
 #include <vector>
 
@@ -9,6 +10,9 @@ namespace upfeed::sim {
 namespace {
 
 constexpr int kCallsPerSecond = 10;
+constexpr std::int64_t kDayS = 86'400;
+constexpr std::string_view kTooMany =
+    R"({"error":{"name":"too_many_requests","message":"Too many API requests."}})";
 constexpr std::string_view kNoRoute =
     R"({"error":{"name":"not_found","message":"no Route matched with those values"}})";
 constexpr std::string_view kNoCode = R"({"error":{"name":404,"message":"Code not found"}})";
@@ -75,12 +79,12 @@ struct Selection {
 
 Selection select(const Exchange& exchange, const Query& query) {
   const auto names = query.find("markets");
-  if (!names || names->empty()) return {{}, HttpReply{400, std::string(kNoParameter), {}}};
+  if (!names || names->empty()) return {{}, HttpReply{400, std::string(kNoParameter)}};
   Selection selection;
   for (const std::string& name : split(*names, ',')) {
     const std::uint32_t index =
         exchange.market() != nullptr ? exchange.market()->find(name) : Market::kNotFound;
-    if (index == Market::kNotFound) return {{}, HttpReply{404, std::string(kNoCode), {}}};
+    if (index == Market::kNotFound) return {{}, HttpReply{404, std::string(kNoCode)}};
     selection.markets.push_back(index);
   }
   return selection;
@@ -166,54 +170,124 @@ HttpReply ticker(const Exchange& exchange, const Query& query) {
 
 HttpReply ticker_all(const Exchange& exchange, const Query& query) {
   const auto wanted = query.find("quote_currencies");
-  if (!wanted) return {400, std::string(kNoParameter), {}};
+  if (!wanted) return {400, std::string(kNoParameter)};
   const std::vector<std::string> quotes = split(*wanted, ',');
   std::vector<std::uint32_t> markets;
   for (std::uint32_t i = 0; exchange.market() != nullptr && i < exchange.codes().size(); ++i) {
     const std::string quote = exchange.codes()[i].substr(0, exchange.codes()[i].find('-'));
     if (std::find(quotes.begin(), quotes.end(), quote) != quotes.end()) markets.push_back(i);
   }
-  if (markets.empty()) return {404, std::string(kNoCode), {}};
+  if (markets.empty()) return {404, std::string(kNoCode)};
   return tickers(exchange, markets);
+}
+
+/// Second of the day of HHmmss or HH:mm:ss; empty for anything else.
+std::optional<std::int64_t> parse_clock(std::string text) {
+  std::erase(text, ':');
+  int digits = 0;
+  const auto read = std::from_chars(text.data(), text.data() + text.size(), digits);
+  if (text.size() != 6 || read.ptr != text.data() + text.size()) return std::nullopt;
+  const int hour = digits / 10'000;
+  const int minute = digits / 100 % 100;
+  const int second = digits % 100;
+  if (hour > 23 || minute > 59 || second > 59) return std::nullopt;
+  return hour * 3'600 + minute * 60 + second;
+}
+
+/// Which trades a call asks for: those before `id`, of [from, to] in seconds.
+struct TradeRange {
+  std::uint64_t id = std::numeric_limits<std::uint64_t>::max();
+  std::int64_t from_s = 0;
+  std::int64_t to_s = std::numeric_limits<std::int64_t>::max();
+};
+
+std::optional<TradeRange> read_range(const Query& query, std::int64_t newest_s) {
+  TradeRange range;
+  const std::int64_t days_ago = query.number("days_ago", 0);
+  if (days_ago < 0 || days_ago > 7) return std::nullopt;
+  const std::int64_t day_s = newest_s - newest_s % kDayS - days_ago * kDayS;
+  if (days_ago > 0) {
+    range.from_s = day_s;
+    range.to_s = day_s + kDayS - 1;
+  }
+  if (const auto to = query.find("to")) {
+    const auto second = parse_clock(*to);
+    if (!second) return std::nullopt;
+    range.to_s = day_s + *second;
+  }
+  if (const auto cursor = query.number("cursor", 0); cursor > 0) {
+    range.id = static_cast<std::uint64_t>(cursor);
+  }
+  return range;
+}
+
+HttpReply trades(const Exchange& exchange, const Query& query) {
+  const auto name = query.find("market");
+  if (!name) return {400, std::string(kNoParameter)};
+  const Market* const market = exchange.market();
+  const std::uint32_t index = market != nullptr ? market->find(*name) : Market::kNotFound;
+  if (index == Market::kNotFound) return {404, std::string(kNoCode)};
+  const TradeHistory& history = market->history(index);
+  const auto range = read_range(query, history.newest(0).time_ms / 1000);
+  if (!range) return {400, std::string(kNoParameter)};
+  const std::int64_t count = std::clamp<std::int64_t>(query.number("count", 1), 1, 500);
+  HttpReply reply;
+  reply.body = "[";
+  std::int64_t written = 0;
+  for (std::size_t age = 0; age < history.size() && written < count; ++age) {
+    const PastTrade& trade = history.newest(age);
+    const std::int64_t time_s = trade.time_ms / 1000;
+    if (trade.sequential_id >= range->id || time_s < range->from_s || time_s > range->to_s)
+      continue;
+    if (written++ > 0) reply.body.push_back(',');
+    write_rest_trade(reply.body, market->instruments()[index], trade);
+  }
+  reply.body.push_back(']');
+  return reply;
 }
 
 }  // namespace
 
-std::string Rest::remaining(Group group, std::int64_t now_ms) {
-  static constexpr std::array<std::string_view, 3> kNames{"market", "orderbook", "ticker"};
+int Rest::spend(Group group, std::int64_t now_ms) {
   const auto index = static_cast<std::size_t>(group);
   if (second_[index] != now_ms / 1000) {
     second_[index] = now_ms / 1000;
     used_[index] = 0;
   }
-  const int left = std::max(0, kCallsPerSecond - ++used_[index]);
-  return "group=" + std::string(kNames[index]) + "; min=600; sec=" + std::to_string(left);
+  ++calls_;
+  const int left = kCallsPerSecond - ++used_[index];
+  if (left < 0) ++violations_;
+  return left;
 }
 
 HttpReply Rest::get(const Exchange& exchange, std::string_view target, std::int64_t now_ms) {
+  static constexpr std::array<std::string_view, 4> kGroups{"market", "orderbook", "ticker",
+                                                           "trade"};
+  struct Route {
+    std::string_view path;
+    Group group;
+    HttpReply (*answer)(const Exchange&, const Query&);
+  };
+  static constexpr std::array<Route, 6> kRoutes{{
+      {"/v1/market/all", Group::market, market_all},
+      {"/v1/orderbook", Group::orderbook, orderbook},
+      {"/v1/orderbook/instruments", Group::orderbook, instruments},
+      {"/v1/ticker", Group::ticker, ticker},
+      {"/v1/ticker/all", Group::ticker, ticker_all},
+      {"/v1/trades/ticks", Group::trade, trades},
+  }};
   const std::size_t mark = std::min(target.find('?'), target.size());
-  const std::string_view path = target.substr(0, mark);
+  const auto* const route = std::find_if(kRoutes.begin(), kRoutes.end(), [&](const Route& it) {
+    return it.path == target.substr(0, mark);
+  });
+  if (route == kRoutes.end()) return {404, std::string(kNoRoute)};
+  const int left = spend(route->group, now_ms);
   const Query query(target.substr(std::min(mark + 1, target.size())));
-  HttpReply reply;
-  Group group = Group::market;
-  if (path == "/v1/market/all") {
-    reply = market_all(exchange, query);
-  } else if (path == "/v1/orderbook") {
-    group = Group::orderbook;
-    reply = orderbook(exchange, query);
-  } else if (path == "/v1/orderbook/instruments") {
-    group = Group::orderbook;
-    reply = instruments(exchange, query);
-  } else if (path == "/v1/ticker") {
-    group = Group::ticker;
-    reply = ticker(exchange, query);
-  } else if (path == "/v1/ticker/all") {
-    group = Group::ticker;
-    reply = ticker_all(exchange, query);
-  } else {
-    return {404, std::string(kNoRoute), {}};
-  }
-  reply.remaining_request = remaining(group, now_ms);
+  HttpReply reply = left < 0 && enforces_limit_ ? HttpReply{429, std::string(kTooMany)}
+                                                : route->answer(exchange, query);
+  reply.remaining_request =
+      "group=" + std::string(kGroups[static_cast<std::size_t>(route->group)]) +
+      "; min=600; sec=" + std::to_string(std::max(0, left));
   return reply;
 }
 

@@ -99,6 +99,24 @@ void write_rest_ticker(std::string& out, const Instrument& instrument, const Tic
   json.close();
 }
 
+void write_rest_trade(std::string& out, const Instrument& instrument, const PastTrade& trade) {
+  JsonWriter json(out, false);
+  json.text("market", "", instrument.code);
+  write_date_text(json, "trade_date_utc", trade.time_ms / 1000, "-");
+  json.key("trade_time_utc", "");
+  out.push_back('"');
+  append_clock(out, trade.time_ms / 1000, ":");
+  out.push_back('"');
+  json.integer("timestamp", "", trade.time_ms);
+  json.fixed("trade_price", "", trade.price);
+  json.fixed("trade_volume", "", trade.volume);
+  json.fixed("prev_closing_price", "", trade.prev_closing);
+  json.fixed("change_price", "", trade.price - trade.prev_closing);
+  json.text("ask_bid", "", trade.aggressor == Aggressor::ask ? "ASK" : "BID");
+  json.integer("sequential_id", "", static_cast<std::int64_t>(trade.sequential_id));
+  json.close();
+}
+
 std::string exact_book_json(const Instrument& instrument, const Book& book) {
   std::string out;
   JsonWriter json(out, false);

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "sim/certificate.hpp"
+#include "sim/fault_plan.hpp"
 #include "sim/listener.hpp"
 #include "sim/rest.hpp"
 
@@ -48,6 +49,7 @@ ExchangeOptions exchange_options(const SimConfig& config) {
   options.era = config.era;
   options.regional = config.regional;
   options.queue_limit_bytes = config.queue_limit_bytes;
+  options.scenario = config.scenario;
   return options;
 }
 
@@ -64,11 +66,20 @@ class SimServer::Impl : public ListenerEvents {
  public:
   explicit Impl(SimConfig config)
       : config_(std::move(config)),
-        credentials_(make_credentials(config_.extra_names)),
-        listener_(config_.bind, config_.port, credentials_, *this),
+        authority_(config_.extra_names),
+        gate_({config_.keys, config_.refuse_login_in_band, config_.connect_limit}),
+        listener_(config_.bind, config_.port, authority_, *this),
         port_(listener_.port()),
-        exchange_(exchange_options(config_), listener_, clock_.now_us() / 1000) {
-    if (!config_.write_ca_to.empty()) write_file(config_.write_ca_to, credentials_.ca_pem);
+        exchange_(exchange_options(config_), listener_, clock_.now_us() / 1000),
+        rest_(config_.enforce_rest_limit) {
+    for (const Fault& fault : config_.faults) {
+      if (fault.after.count() == 0) {
+        faults_.arm(fault, kEvery);
+      } else {
+        plan(fault, kAllConnections);
+      }
+    }
+    if (!config_.write_ca_to.empty()) write_file(config_.write_ca_to, authority_.ca_pem());
     thread_ = std::thread([this] { listener_.run(); });
   }
 
@@ -92,12 +103,34 @@ class SimServer::Impl : public ListenerEvents {
     return result.get();
   }
 
-  void on_open(ConnectionId id) override { exchange_.on_open(id, now_ms()); }
-  void on_closed(ConnectionId id) override { exchange_.on_closed(id); }
+  AcceptPlan on_accept() override { return faults_.take_accept(); }
+  UpgradePlan on_upgrade(const Handshake& handshake) override {
+    const auto fault = faults_.take_upgrade();
+    if (fault && fault->kind == FaultKind::refuse_upgrade) {
+      gate_.record_refusal(handshake, fault->reply.status, now_ms());
+      Admission refused;
+      refused.refusal = fault->reply;
+      return {std::move(refused)};
+    }
+    if (fault && fault->kind == FaultKind::stall_upgrade) {
+      gate_.record_refusal(handshake, 0, now_ms());
+      return {{}, true};
+    }
+    return {gate_.admit(handshake, now_ms()), false, fault.has_value()};
+  }
+  void on_open(ConnectionId id, const Admission& admission) override {
+    exchange_.on_open(id, now_ms(), {admission.endpoint, admission.nonce, admission.is_bad_login});
+    faults_.take_connection(id, now_ms());
+    run_faults();
+  }
+  void on_closed(ConnectionId id, std::uint16_t close_code) override {
+    exchange_.on_closed(id, now_ms(), close_code);
+  }
   void on_text(ConnectionId id, std::string_view text) override {
     exchange_.on_text(id, text, now_ms());
   }
   void on_ping(ConnectionId id) override { exchange_.on_ping(id, now_ms()); }
+  void on_pong(ConnectionId id) override { exchange_.on_pong(id, now_ms()); }
   HttpReply on_get(std::string_view target) override {
     return rest_.get(exchange_, target, now_ms());
   }
@@ -105,22 +138,57 @@ class SimServer::Impl : public ListenerEvents {
     // Never longer than a second, so that a due time in the far future needs no care.
     constexpr std::int64_t kPauseMaxUs = 1'000'000;
     const std::int64_t now_us = clock_.now_us();
-    const std::int64_t due_us = exchange_.advance(now_us);
+    run_faults();
+    const std::int64_t due_us = std::min(exchange_.advance(now_us), faults_.next_due_ms() * 1000);
     return due_us <= now_us ? 0 : std::min(due_us - now_us, kPauseMaxUs);
+  }
+
+  ExchangeStats stats() {
+    ExchangeStats stats = exchange_.stats();
+    stats.gate = gate_.stats();
+    stats.rest_calls = rest_.calls();
+    stats.rest_violations = rest_.violations();
+    return stats;
+  }
+  std::size_t emit(std::string_view json) { return exchange_.emit(json, now_ms()); }
+
+  void plan(const Fault& fault, ConnectionId id) {
+    faults_.plan(fault, id, now_ms() + fault.after.count());
+  }
+  void arm(const Fault& fault, std::uint64_t count) { faults_.arm(fault, count); }
+  void clear_faults() {
+    faults_.clear();
+    exchange_.end_faults();
+    listener_.end_faults();
+  }
+  void run_faults() {
+    for (const auto& [fault, id, time_ms] : faults_.take_due(now_ms())) {
+      if (stage_of(fault.kind) != FaultStage::connection) {
+        faults_.arm(fault, kEvery);
+      } else if (id != kAllConnections) {
+        apply_fault(fault, id, exchange_, listener_, now_ms());
+      } else {
+        for (const ConnectionId open : exchange_.open_connections()) {
+          apply_fault(fault, open, exchange_, listener_, now_ms());
+        }
+      }
+    }
   }
 
   Exchange& exchange() { return exchange_; }
   Listener& listener() { return listener_; }
   [[nodiscard]] std::uint16_t port() const { return port_; }
   [[nodiscard]] const SimConfig& config() const { return config_; }
-  [[nodiscard]] const std::string& ca_pem() const { return credentials_.ca_pem; }
+  [[nodiscard]] const std::string& ca_pem() const { return authority_.ca_pem(); }
 
  private:
   [[nodiscard]] std::int64_t now_ms() const { return clock_.now_us() / 1000; }
 
   Clock clock_;
   SimConfig config_;
-  Credentials credentials_;
+  Authority authority_;
+  Gate gate_;
+  FaultPlan faults_;
   Listener listener_;
   std::uint16_t port_;
   Exchange exchange_;
@@ -143,7 +211,7 @@ const std::string& SimServer::ca_file() const {
 }
 
 ExchangeStats SimServer::stats() {
-  return impl_->ask([this] { return impl_->exchange().stats(); });
+  return impl_->ask([this] { return impl_->stats(); });
 }
 
 std::vector<std::string> SimServer::codes() {
@@ -168,9 +236,35 @@ std::string SimServer::book_json(std::string_view code) {
   });
 }
 
+std::size_t SimServer::emit(std::string_view json) {
+  return impl_->ask([&] { return impl_->emit(json); });
+}
+
 void SimServer::set_paused(bool paused) {
   impl_->ask([&] {
     impl_->exchange().set_paused(paused);
+    return true;
+  });
+}
+
+void SimServer::fault(const Fault& fault, ConnectionId id) {
+  impl_->ask([&] {
+    impl_->plan(fault, id);
+    impl_->run_faults();
+    return true;
+  });
+}
+
+void SimServer::fault_next(const Fault& fault, std::uint64_t count) {
+  impl_->ask([&] {
+    impl_->arm(fault, count);
+    return true;
+  });
+}
+
+void SimServer::clear_faults() {
+  impl_->ask([&] {
+    impl_->clear_faults();
     return true;
   });
 }

@@ -12,6 +12,8 @@
 #include <vector>
 
 #include "sim/exchange.hpp"
+#include "sim/fault.hpp"
+#include "sim/fault_plan.hpp"
 
 /// The exchange simulator: an Upbit-shaped TLS server for clients that cannot or must not reach the
 /// real one. It speaks WebSocket on /websocket/v1 and answers the REST calls a client starts with,
@@ -53,6 +55,18 @@ struct SimConfig {
   std::vector<std::string> extra_names;
   /// Write the CA certificate (PEM) there at start; empty = do not.
   std::string write_ca_to;
+  /// Who may log in to /websocket/v1/private and /info; none: both answer 401.
+  std::vector<ApiKey> keys;
+  /// A bad login is upgraded, told INVALID_AUTH and closed, instead of answered with 401.
+  bool refuse_login_in_band = false;
+  /// Orders, balances, notices and indicators that happen by themselves; see also emit().
+  PrivateScenario scenario;
+  ConnectLimit connect_limit;
+  /// More than 10 REST calls a second and group: 429 instead of only counting.
+  bool enforce_rest_limit = false;
+  /// Faults without `after` meet every connection that comes; the others are done at that time
+  /// after the start, to the connections then open.
+  std::vector<Fault> faults;
 };
 
 /// A running exchange. All member functions may be called from any thread, except from within the
@@ -83,6 +97,19 @@ class SimServer {
 
   /// While paused connections stay up (pongs, UP, replies) but no market data is sent.
   void set_paused(bool paused);
+  /// Sends one event of a stream behind the login (myOrder, myAsset, announcement, indicator,
+  /// indicator_signal) to all that are subscribed to it. `json` is the frame as DEFAULT writes it;
+  /// DEFAULT clients get these very bytes. Returns how many connections got it.
+  std::size_t emit(std::string_view json);
+  /// Does it to one open connection, or all of them, `after` from now. A fault of accepting or
+  /// upgrading needs no connection: it meets every one that comes from then on.
+  void fault(const Fault& fault, ConnectionId id = kAllConnections);
+  /// Does it to the next `count` TCP connections, upgrade requests or opened sockets, whichever the
+  /// fault is about; `after` counts from the opening. Of several refusals or greetings the one
+  /// armed first comes first, of other faults all meet the same connection.
+  void fault_next(const Fault& fault, std::uint64_t count = 1);
+  /// Nothing is armed or planned any more, and what lasts (freeze, delay, mute, ...) ends.
+  void clear_faults();
   /// Cuts one connection, or all, without a close frame.
   void drop(ConnectionId id);
   void drop_all();

@@ -73,6 +73,9 @@ void write_rest_orderbook(std::string& out, const Instrument& instrument, const 
 void write_rest_ticker(std::string& out, const Instrument& instrument, const Ticker& ticker,
                        const Trade& last, std::int64_t time_ms);
 
+/// One element of /v1/trades/ticks.
+void write_rest_trade(std::string& out, const Instrument& instrument, const PastTrade& trade);
+
 /// The book as {"code":..,"timestamp":..,"asks":[["price","size"],..],"bids":[..]}, plain decimals
 /// in strings, no padding: for comparison with what a client believes.
 [[nodiscard]] std::string exact_book_json(const Instrument& instrument, const Book& book);
