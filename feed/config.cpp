@@ -72,9 +72,25 @@ void check_connections(Checks& checks, const FeedConfig& config) {
       "shards_max", std::to_string(config.shards_max), "0, or sharding.connections to 16");
   checks.require(config.io_threads >= 1 && config.io_threads <= kIoThreadsMax, "io_threads",
                  std::to_string(config.io_threads), "1 to 8");
-  checks.require(config.renew_after.count() == 0 || config.renew_after >= std::chrono::minutes(1),
+  checks.require(config.renew_after.count() == 0 || config.renew_after >= std::chrono::seconds(1),
                  "renew_after", std::to_string(config.renew_after.count()) + " ms",
-                 "0, or at least 60000 ms");
+                 "0, or at least 1000 ms");
+}
+
+void check_silence(Checks& checks, const SilenceConfig& silence) {
+  const std::pair<const char*, std::chrono::milliseconds> kLimits[] = {
+      {"silence.ticker", silence.ticker},
+      {"silence.trade", silence.trade},
+      {"silence.orderbook", silence.orderbook},
+      {"silence.candle", silence.candle}};
+  for (const auto& [field, limit] : kLimits) {
+    checks.require(limit.count() == 0 ||
+                       (limit >= std::chrono::seconds(21) && limit <= std::chrono::hours(24)),
+                   field, std::to_string(limit.count()) + " ms", "0, or 21000 ms to 86400000 ms");
+    checks.require(limit <= silence.max, "silence.max", std::to_string(silence.max.count()) + " ms",
+                   "at least every other silence");
+  }
+  checks.range(silence.max, "silence.max", 0, 86'400'000, "0 ms to 86400000 ms");
 }
 
 void check_times(Checks& checks, const FeedConfig& config) {
@@ -84,6 +100,7 @@ void check_times(Checks& checks, const FeedConfig& config) {
   checks.range(config.pong_timeout, "pong_timeout", 100, kMinute, "100 ms to 60000 ms");
   checks.range(config.first_data_timeout, "first_data_timeout", 100, 10 * kMinute,
                "100 ms to 600000 ms");
+  checks.range(config.audit_timeout, "audit_timeout", 100, kMinute, "100 ms to 60000 ms");
   checks.range(config.dns_timeout, "dns_timeout", 10, kMinute, "10 ms to 60000 ms");
   checks.range(config.connect_timeout, "connect_timeout", 10, kMinute, "10 ms to 60000 ms");
   checks.range(config.tls_timeout, "tls_timeout", 10, kMinute, "10 ms to 60000 ms");
@@ -125,6 +142,7 @@ std::vector<Error> FeedConfig::validate() const {
   check_sizes(checks, *this);
   check_connections(checks, *this);
   check_times(checks, *this);
+  check_silence(checks, silence);
   return checks.take();
 }
 

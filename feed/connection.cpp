@@ -38,6 +38,13 @@ SessionConfig session_config(const FeedConfig& config) {
                                                                  : std::chrono::milliseconds(0);
   session.bad_frames_max = config.bad_frames_max;
   session.dial_attempts_max = config.reconnect_attempts_max;
+  session.silence_limit = {.ticker = config.silence.ticker,
+                           .trade = config.silence.trade,
+                           .orderbook = config.silence.orderbook,
+                           .candle = config.silence.candle};
+  session.silence_limit_max = config.silence.max;
+  session.audit_timeout = config.audit_timeout;
+  session.has_book_levels = !config.endpoint.regional;
   return session;
 }
 
@@ -91,7 +98,8 @@ DialFailure failure_of(const net::NetError& error) {
 
 }  // namespace
 
-Connection::Connection(const Place& place, const Shared& shared)
+Connection::Connection(const Place& place, const Shared& shared, std::uint32_t first_epoch,
+                       bool background)
     : number_(place.number),
       kind_(place.kind),
       config_(shared.config),
@@ -102,40 +110,92 @@ Connection::Connection(const Place& place, const Shared& shared)
       next_dial_(shared.next_dial),
       session_(session_config(shared.config), shared.budget,
                jitter_seed(shared.config, place.number)),
-      parser_({.message_bytes_max = shared.config.message_bytes_max}) {
-  session_.start(mono_now());
+      parser_({.message_bytes_max = shared.config.message_bytes_max}),
+      background_(background) {
+  session_.start(mono_now(), first_epoch);
   count();
+}
+
+void Connection::takes_over() {
+  background_ = false;
+  base_ = told_so_far();
+  counters_.renewals.add();
+  StatusEvent event;
+  event.epoch = session_.epoch();
+  event.previous_state = SessionState::connecting;
+  event.state = session_.state();
+  event.cause = StatusCause::renewed;
+  event.text.assign("a younger connection has taken over");
+  tell(event);
+  count();
+}
+
+void Connection::retire() {
+  background_ = true;
+  session_.stop(mono_now());
+  act();
 }
 
 std::size_t Connection::step() {
   std::size_t work = socket_ != nullptr ? receive() : 0;
   const MonoTime now = mono_now();
+  const std::uint32_t audits = counters_.audits_asked.load(std::memory_order_relaxed);
+  if (audits != audits_seen_) {
+    audits_seen_ = audits;
+    session_.audit(now);
+  }
   if (now >= session_.deadline()) session_.tick(now);
   const std::size_t actions = act();
   if (wants_write()) socket_->flush();
   if (actions != 0 || now - counted_at_ >= kCountEveryNs) {
     counted_at_ = now;
+    live_since_ =
+        session_.state() == SessionState::live ? std::min(live_since_, now) : MonoTime{INT64_MAX};
     count();
   }
   return work + actions;
 }
 
-/// Copies the session's own counters to where other threads may read them.
 void Connection::count() noexcept {
+  if (background_) return;
   const SessionCounters& from = session_.counters();
-  counters_.dials.set(from.dials);
-  counters_.connects.set(from.connects);
-  counters_.requests_sent.set(from.requests);
-  counters_.pings_sent.set(from.pings);
-  counters_.limiter_waits.set(from.limiter_waits);
+  const SessionCounters& base = base_;
+  counters_.dials.set(base.dials + from.dials);
+  counters_.connects.set(base.connects + from.connects);
+  counters_.requests_sent.set(base.requests + from.requests);
+  counters_.pings_sent.set(base.pings + from.pings);
+  counters_.limiter_waits.set(base.limiter_waits + from.limiter_waits);
   for (std::size_t i = 0; i < kStatusCauseCount; ++i) {
-    counters_.ends_by_cause[i].set(from.ends[i]);
+    counters_.ends_by_cause[i].set(base.ends[i] + from.ends[i]);
   }
   counters_.streams_wanted.set(session_.wanted_count());
   counters_.streams_awaited.set(session_.awaited_count());
   counters_.epoch.set(session_.epoch());
+  counters_.probes.set(base.probes + from.probes);
+  counters_.silent_streams.set(base.silent_streams + from.silent_streams);
+  counters_.refused_streams.set(base.refused_streams + from.refused_streams);
+  counters_.audits.set(base.audits + from.audits);
+  counters_.last_audit.store(session_.last_audit().outcome, std::memory_order_relaxed);
   counters_.subscribed.store(session_.fully_subscribed(), std::memory_order_relaxed);
   counters_.state.store(session_.state(), std::memory_order_relaxed);
+}
+
+/// What those before this connection have counted in its place.
+SessionCounters Connection::told_so_far() const noexcept {
+  SessionCounters told;
+  told.dials = counters_.dials.get();
+  told.connects = counters_.connects.get();
+  told.requests = counters_.requests_sent.get();
+  told.pings = counters_.pings_sent.get();
+  told.limiter_waits = counters_.limiter_waits.get();
+  told.probes = counters_.probes.get();
+  told.silent_streams = counters_.silent_streams.get();
+  told.refused_streams = counters_.refused_streams.get();
+  told.audits = counters_.audits.get();
+  for (std::size_t i = 0; i < kStatusCauseCount; ++i) {
+    told.ends[i] = counters_.ends_by_cause[i].get();
+  }
+  return told;
 }
 
 void Connection::stop() {
@@ -152,7 +212,8 @@ std::size_t Connection::receive() {
   for (int reads = 0; reads < kReadsPerStep && socket_ != nullptr; ++reads) {
     const net::ReadResult read = socket_->read(parser_.prepare());
     if (read.status == net::ReadStatus::need_more) break;
-    counters_.receive_calls.set(receive_calls_before_ + socket_->receive_calls());
+    counters_.receive_calls.add(socket_->receive_calls() - receive_calls_seen_);
+    receive_calls_seen_ = socket_->receive_calls();
     if (read.status != net::ReadStatus::ready) {
       const net::NetErrc code = socket_->error_code();
       const bool by_peer =
@@ -262,7 +323,6 @@ void Connection::on_close(const net::WsMessage& message) {
 
 void Connection::lost(StatusCause cause, int system_errno, std::string_view text) {
   const std::uint32_t epoch = session_.epoch();
-  receive_calls_before_ += socket_->receive_calls();
   socket_->close_now(true);
   socket_.reset();
   session_.on_closed(epoch, cause, system_errno, text, mono_now());
@@ -331,6 +391,7 @@ bool Connection::on_dialled(net::DialResult& result) {
     return true;
   }
   socket_ = std::move(result.socket->tls);
+  receive_calls_seen_ = 0;
   counters_.certificate_expires_unix_s.set(socket_->certificate_not_after_unix_s());
   parser_.reset();
   message_open_since_ = 0;
@@ -355,7 +416,6 @@ void Connection::close(const SessionAction& action) {
     const std::size_t bytes = net::write_ws_close(frame, action.close_code, {}, mask);
     static_cast<void>(socket_->write({frame, bytes}));
   }
-  receive_calls_before_ += socket_->receive_calls();
   socket_->close_now(action.graceful);
   socket_.reset();
 }
@@ -373,11 +433,7 @@ bool Connection::send(net::WsOpcode opcode, std::span<const char> payload) {
 
 void Connection::report(const SessionAction& action) {
   StatusEvent event;
-  event.size_bytes = sizeof event;
-  event.kind = EventKind::status;
-  event.connection = number_;
   event.epoch = action.epoch;
-  event.received_mono = mono_now();
   event.state = action.state;
   event.previous_state = action.previous_state;
   event.cause = action.cause;
@@ -386,15 +442,26 @@ void Connection::report(const SessionAction& action) {
   event.system_errno = action.sys_errno;
   event.retry_in_ms = action.retry_in_ms;
   event.text.assign(std::string_view(action.text).substr(0, event.text.capacity()));
-  if (action.previous_state == SessionState::live && action.state != SessionState::live &&
-      action.cause != StatusCause::requested) {
+  if (!background_ && action.previous_state == SessionState::live &&
+      action.state != SessionState::live && action.cause != StatusCause::requested) {
     counters_.reconnects.add();
   }
-  outlet_.status(event);
+  tell(event);
+}
+
+void Connection::tell(const StatusEvent& told) {
+  StatusEvent event = told;
+  event.size_bytes = sizeof event;
+  event.kind = EventKind::status;
+  event.connection = number_;
+  event.received_mono = mono_now();
+  if (!background_) outlet_.status(event);
   if (config_.log == nullptr) return;
-  std::string line = "connection " + std::to_string(number_) + " epoch " +
-                     std::to_string(action.epoch) + ": " + std::string(to_string(action.state)) +
-                     " (" + std::string(to_string(action.cause)) + ") " + action.text;
+  std::string line = "connection " + std::to_string(number_) +
+                     (background_ ? " (in the background)" : "") + " epoch " +
+                     std::to_string(event.epoch) + ": " + std::string(to_string(event.state)) +
+                     " (" + std::string(to_string(event.cause)) + ") ";
+  line += event.text.view();
   config_.log(config_.log_context, line);
 }
 

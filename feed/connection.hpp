@@ -37,7 +37,17 @@ class Connection {
     Outlet& outlet;
     std::uint64_t& next_dial;  ///< number of the thread's next dial
   };
-  Connection(const Place& place, const Shared& shared);
+  /// first_epoch  of its first dial. background  it is to replace another one: its states are not
+  /// told until takes_over().
+  Connection(const Place& place, const Shared& shared, std::uint32_t first_epoch = 1,
+             bool background = false);
+
+  /// From here on it speaks for its place; told as a StatusEvent with cause renewed.
+  void takes_over();
+  /// Another one speaks for its place: says goodbye and closes without a word.
+  void retire();
+  /// Since when it has been live; INT64_MAX: it is not.
+  [[nodiscard]] MonoTime live_since() const noexcept { return live_since_; }
 
   void want(WantedSet set) { session_.want(std::move(set), mono_now()); }
   /// True, and taken, when this is the result of a dial of this connection.
@@ -45,6 +55,8 @@ class Connection {
   /// Bounded work: receives, runs due timers, sends. Returns how many messages were handled or
   /// actions taken.
   std::size_t step();
+  /// Brings the counters that other threads read up to date; step() does so now and then.
+  void count() noexcept;
   /// Says goodbye and closes; step() does nothing afterwards.
   void stop();
 
@@ -54,8 +66,10 @@ class Connection {
   [[nodiscard]] bool wants_write() const noexcept {
     return socket_ != nullptr && socket_->wants_write();
   }
-  [[nodiscard]] bool has_buffered() const noexcept {
-    return socket_ != nullptr && socket_->has_buffered();
+  /// step() has something to do without waiting for the socket.
+  [[nodiscard]] bool has_work() const noexcept {
+    return (socket_ != nullptr && socket_->has_buffered()) ||
+           counters_.audits_asked.load(std::memory_order_relaxed) != audits_seen_;
   }
   /// Some dial has not come back yet; one that was given up may still bring a socket to close.
   [[nodiscard]] bool dialling() const noexcept { return !dials_out_.empty(); }
@@ -77,7 +91,8 @@ class Connection {
   void report(const SessionAction& action);
   bool send(net::WsOpcode opcode, std::span<const char> payload);
   void lost(StatusCause cause, int system_errno, std::string_view text);
-  void count() noexcept;
+  void tell(const StatusEvent& event);
+  [[nodiscard]] SessionCounters told_so_far() const noexcept;
 
   const std::uint32_t number_;
   const ConnectionKind kind_;
@@ -93,14 +108,18 @@ class Connection {
   std::vector<char> outgoing_;
   SessionAction action_;
   std::uint64_t frame_sequence_ = 0;
-  std::uint64_t receive_calls_before_ = 0;  // of sockets that are gone
-  std::uint64_t message_open_since_ = 0;    // data_message_count() + 1 while a message is open
+  std::uint64_t receive_calls_seen_ = 0;  // of the present socket
+  std::uint64_t message_open_since_ = 0;  // data_message_count() + 1 while a message is open
   struct Dial {
     std::uint64_t id;
     std::uint32_t epoch;
   };
   std::vector<Dial> dials_out_;
   MonoTime counted_at_;
+  SessionCounters base_{};  // of those that this one has replaced
+  MonoTime live_since_{INT64_MAX};
+  bool background_;
+  std::uint32_t audits_seen_ = 0;
 };
 
 }  // namespace upfeed

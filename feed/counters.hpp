@@ -60,11 +60,15 @@ struct IntakeCounters {
 /// Written by the I/O side, of one connection.
 struct ConnectionCounters {
   Counter frames, bytes, receive_calls, requests_sent, limiter_waits, pings_sent, dials, connects,
-      reconnects, renewals, streams_wanted, streams_awaited, epoch;
+      reconnects, renewals, streams_wanted, streams_awaited, probes, silent_streams,
+      refused_streams, audits, epoch;
   std::array<Counter, kStatusCauseCount> ends_by_cause;
   Gauge last_frame_ns, certificate_expires_unix_s;
   std::atomic<SessionState> state{SessionState::idle};
   std::atomic<bool> subscribed{false};
+  std::atomic<AuditOutcome> last_audit{AuditOutcome::none};
+  /// Written by any thread: how often an audit was asked for.
+  std::atomic<std::uint32_t> audits_asked{0};
 };
 
 /// A histogram that any thread may copy while one thread records.

@@ -125,6 +125,9 @@ std::size_t Feed::poll(std::size_t limit) {
 Status Feed::reshard(const Sharding& sharding) {
   return core_->reshard(sharding);
 }
+void Feed::audit() {
+  core_->audit();
+}
 std::vector<PlannedStream> Feed::plan() const {
   return core_->dispatcher().plan();
 }

@@ -116,6 +116,13 @@ void FeedCore::submit(Change change) {
   dispatcher_parker_.wake();
 }
 
+void FeedCore::audit() {
+  for (ConnectionCounters& connection : connections_) {
+    connection.audits_asked.fetch_add(1, std::memory_order_relaxed);
+  }
+  for (const auto& lane : lanes_) lane->parker.wake();
+}
+
 Status FeedCore::reshard(const Sharding& sharding) {
   if (stopped()) return Error{Errc::stopped, "reshard: the feed has been stopped"};
   if (sharding.connections < 1 || sharding.connections > plan_.public_max()) {
@@ -385,6 +392,11 @@ ConnectionMetrics FeedCore::connection_metrics(std::uint32_t connection, MonoTim
   metrics.connects = from.connects.get();
   metrics.reconnects = from.reconnects.get();
   metrics.renewals = from.renewals.get();
+  metrics.probes = from.probes.get();
+  metrics.silent_streams = from.silent_streams.get();
+  metrics.refused_streams = from.refused_streams.get();
+  metrics.audits = from.audits.get();
+  metrics.last_audit = from.last_audit.load(std::memory_order_relaxed);
   for (std::size_t i = 0; i < kStatusCauseCount; ++i) {
     metrics.ends_by_cause[i] = from.ends_by_cause[i].get();
   }

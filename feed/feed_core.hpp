@@ -64,6 +64,7 @@ class FeedCore {
   /// Hands a subscription to the dispatcher, or takes it back.
   void submit(Change change);
   Status reshard(const Sharding& sharding);
+  void audit();
   [[nodiscard]] Dispatcher& dispatcher() noexcept { return dispatcher_; }
   [[nodiscard]] MarketTable& markets() noexcept { return markets_; }
   [[nodiscard]] const MarketTable& markets() const noexcept { return markets_; }

@@ -48,10 +48,23 @@ class LiveIo final : public IoSide {
   struct Slot {
     ConnectionPlace at;
     /// Null until something is wanted of it for the first time.
-    std::unique_ptr<Connection> connection;
+    std::unique_ptr<Connection> connection{};
+    WantedSet wanted{};  // kept for a younger connection
+    /// A planned renewal: replaces the other once it carries everything.
+    std::unique_ptr<Connection> younger{};
+    MonoTime younger_ready{};  // since when it carries everything; 0: it does not
   };
 
   std::size_t take_wanted(Slot& slot);
+  std::size_t step_slot(Slot& slot);
+  [[nodiscard]] bool wants_renewal(const Slot& slot, MonoTime now) const noexcept;
+  void begin_renewal(Slot& slot);
+  void step_renewal(Slot& slot, MonoTime now);
+  template <class Visit>
+  static void for_each_connection(const Slot& slot, Visit&& visit) {
+    if (slot.connection != nullptr) visit(*slot.connection);
+    if (slot.younger != nullptr) visit(*slot.younger);
+  }
   [[nodiscard]] bool has_input() const noexcept;
 
   Outlet& outlet_;

@@ -58,6 +58,24 @@ std::string_view to_string(ConnectionKind kind) noexcept {
   return {};
 }
 
+std::string_view to_string(AuditOutcome outcome) noexcept {
+  switch (outcome) {
+    case AuditOutcome::none:
+      return "none";
+    case AuditOutcome::matched:
+      return "matched";
+    case AuditOutcome::mismatched:
+      return "mismatched";
+    case AuditOutcome::no_reply:
+      return "no_reply";
+    case AuditOutcome::unreadable:
+      return "unreadable";
+    case AuditOutcome::refused:
+      return "refused";
+  }
+  return {};
+}
+
 std::string_view to_string(Stage stage) noexcept {
   switch (stage) {
     case Stage::kernel_to_user:

@@ -43,6 +43,7 @@
 #include "session/wanted.hpp"
 #include "session/wanted_tracker.hpp"
 #include "upfeed/events.hpp"
+#include "upfeed/metrics.hpp"
 #include "upfeed/time.hpp"
 
 namespace upfeed {
@@ -98,15 +99,6 @@ struct SessionCounters {
   std::uint64_t audit_mismatches = 0;
   /// Dials that failed and connections that ended, by cause.
   std::array<std::uint64_t, kStatusCauseCount> ends{};
-};
-
-enum class AuditOutcome : std::uint8_t {
-  none,        ///< no audit has ended yet
-  matched,     ///< the exchange serves what was asked
-  mismatched,  ///< it does not; the rest is asked again
-  no_reply,    ///< none in time, or the connection ended before it
-  unreadable,  ///< a reply that is not as documented
-  refused,     ///< an error frame; no further audit until start()
 };
 
 struct AuditResult {

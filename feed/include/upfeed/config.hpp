@@ -60,6 +60,20 @@ struct Sharding {
 };
 inline constexpr std::uint32_t kShardsMax = 16;
 
+/// How old a stream's last event may become while its connection lives. Shortly before, the
+/// exchange is asked for it again: an answer without news means a quiet market, whose limit then
+/// doubles up to `max`; no answer, or news that should have been sent, is told
+/// (StatusCause::stream_silent), and the stream is asked for again, at last on a new connection. 0:
+/// never doubted; else at least 21 s.
+struct SilenceConfig {
+  std::chrono::milliseconds ticker{60'000};
+  std::chrono::milliseconds trade{60'000};
+  std::chrono::milliseconds orderbook{30'000};
+  std::chrono::milliseconds candle{60'000};
+  std::chrono::milliseconds max{960'000};
+  friend bool operator==(const SilenceConfig&, const SilenceConfig&) = default;
+};
+
 /// Everything a Feed can be told. An aggregate with a default for every field:
 ///   Feed::create({.endpoint = {.host = "localhost", .port = 8443, .ca_file = "ca.pem"}})
 struct FeedConfig {
@@ -94,12 +108,15 @@ struct FeedConfig {
   std::chrono::milliseconds pong_timeout{5'000};
   /// A wanted code without a first frame this long after its request is reported.
   std::chrono::milliseconds first_data_timeout{5'000};
+  SilenceConfig silence{};
+  /// For the answer to LIST_SUBSCRIPTIONS; see Feed::audit().
+  std::chrono::milliseconds audit_timeout{5'000};
   std::chrono::milliseconds dns_timeout{3'000};
   std::chrono::milliseconds connect_timeout{2'000};  ///< for each address of the host
   std::chrono::milliseconds tls_timeout{5'000};
   std::chrono::milliseconds http_timeout{5'000};
   /// A public connection that has lived this long is replaced by a younger one before it is closed,
-  /// so that nothing is missed; 0: never. At least 60 s.
+  /// so that nothing is missed; 0: never. At least 1 s.
   std::chrono::milliseconds renew_after{0};
   /// A connection that lived this long counts as stable: after its loss the first dial is at once.
   std::chrono::milliseconds stable_period{10'000};

@@ -150,6 +150,11 @@ class Feed {
   /// twice. Any thread.
   [[nodiscard]] std::vector<PlannedStream> plan() const;
 
+  /// Asks the exchange on each live connection what it believes to serve (LIST_SUBSCRIPTIONS). What
+  /// is missing is asked again and told as StatusCause::audit_mismatch; the outcome is in
+  /// ConnectionMetrics::last_audit. Counts against the exchange's limits of requests. Any thread.
+  void audit();
+
   /// All counters; any thread.
   [[nodiscard]] FeedMetrics metrics() const;
   /// assess(metrics()); any thread.

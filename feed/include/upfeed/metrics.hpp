@@ -35,6 +35,16 @@ enum class ConnectionKind : std::uint8_t { market, account, info };
 /// "public", "private", "info": the names of the exchange's endpoints.
 [[nodiscard]] std::string_view to_string(ConnectionKind kind) noexcept;
 
+enum class AuditOutcome : std::uint8_t {
+  none,        ///< no audit has ended yet
+  matched,     ///< the exchange serves what was asked
+  mismatched,  ///< it does not; the rest is asked again
+  no_reply,    ///< none in time, or the connection ended before it
+  unreadable,  ///< a reply that is not as documented
+  refused,     ///< an error frame
+};
+[[nodiscard]] std::string_view to_string(AuditOutcome outcome) noexcept;
+
 /// One connection of a feed.
 struct ConnectionMetrics {
   std::uint32_t connection = 0;  ///< EventHeader::connection
@@ -57,6 +67,11 @@ struct ConnectionMetrics {
   std::uint64_t renewals = 0;    ///< connections replaced as planned
   /// Dials that failed and connections that ended, by StatusCause.
   std::array<std::uint64_t, kStatusCauseCount> ends_by_cause{};
+  std::uint64_t probes = 0;           ///< requests that named a silent stream
+  std::uint64_t silent_streams = 0;   ///< streams that were lost while their connection lived
+  std::uint64_t refused_streams = 0;  ///< streams held back because the exchange refused them
+  std::uint64_t audits = 0;           ///< LIST_SUBSCRIPTIONS sent
+  AuditOutcome last_audit = AuditOutcome::none;
   std::int64_t quiet_ns = -1;               ///< since the last frame; -1: there was none
   std::int64_t certificate_days_left = -1;  ///< of the peer's certificate; -1: never connected
 };
