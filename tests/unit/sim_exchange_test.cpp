@@ -214,6 +214,43 @@ TEST(SimExchange, list_shows_codes_and_levels_and_disturbs_nothing) {
   EXPECT_GE(stage.take().size(), 9U);
 }
 
+TEST(SimExchange, list_names_a_code_once_and_without_its_unit_suffix) {
+  // Goal: what the documentation shows of a suffixed subscription; method: two depths of one code.
+  Stage stage;
+  stage.say(R"([{"ticket":"a"},
+                {"type":"orderbook","codes":["KRW-BTC.1","KRW-BTC.15","KRW-ETH.5"],"level":0}])");
+  EXPECT_EQ(stage.take().size(), 3U);
+  stage.say(R"([{"ticket":"b"},{"method":"LIST_SUBSCRIPTIONS"},{"format":"SIMPLE"}])");
+  EXPECT_EQ(stage.take().front(),
+            R"({"mthd":"LIST_SUBSCRIPTIONS","rslt":[{"ty":"orderbook",)"
+            R"("cds":["KRW-BTC","KRW-ETH"],"lv":0}],"tckt":"b"})");
+}
+
+TEST(SimExchange, a_connection_s_life_is_counted) {
+  // Goal: what a test can read about its client; method: one of everything, then the close.
+  Stage stage;
+  stage.exchange.on_open(2, stage.now_ms, {Endpoint::private_account, "nonce-1"});
+  stage.say("PING", 2);
+  stage.say(R"([{"ticket":"t"},{"type":"myAsset"}])", 2);
+  stage.exchange.on_ping(2, stage.now_ms);
+  stage.exchange.on_pong(2, stage.now_ms);
+  EXPECT_EQ(stage.exchange.emit(R"({"type":"myAsset"})", stage.now_ms), 1U);
+  stage.now_ms += 5;
+  stage.exchange.on_closed(2, stage.now_ms, 1001);
+  const ConnectionStats stats = stage.exchange.stats().connections.at(1);
+  EXPECT_EQ(stats.endpoint, Endpoint::private_account);
+  EXPECT_EQ(stats.nonce, "nonce-1");
+  EXPECT_EQ(stats.ping_texts_received, 1U);
+  EXPECT_EQ(stats.pings_received, 1U);
+  EXPECT_EQ(stats.pongs_received, 1U);
+  EXPECT_EQ(stats.requests.size(), 2U);
+  EXPECT_EQ(stats.bytes_received, stats.requests[0].text.size() + stats.requests[1].text.size());
+  EXPECT_EQ(stats.bytes_sent, 18U);
+  EXPECT_EQ((stats.frames_by_type_and_code.at({"myAsset", ""})), 1U);
+  EXPECT_EQ(stats.close_code, 1001);
+  EXPECT_EQ(stats.closed_at_ms - stats.opened_at_ms, 5);
+}
+
 TEST(SimExchange, refused_requests_get_their_error_and_a_close) {
   // Goal: the error table; method: one bad request per connection, then 150 ms.
   const std::vector<std::pair<std::string, std::string>> table{

@@ -46,8 +46,8 @@ TEST(SimTamper, times_and_prices_are_rewritten_and_nothing_else) {
   EXPECT_EQ(with_times("{\"a\":1}", true, 5), "{\"a\":1}");
   EXPECT_EQ(
       with_crossed_book(
-          R"({"orderbook_units":[{"ask_price":2.0,"bid_price":1.0E1,"ask_size":3},{"ask_price":4}]})"),
-      R"({"orderbook_units":[{"ask_price":1.0E1,"bid_price":2.0,"ask_size":3},{"ask_price":4}]})");
+          R"({"orderbook_units":[{"ask_price":2.0,"bid_price":1.0E1,"x":3},{"ask_price":4}]})"),
+      R"({"orderbook_units":[{"ask_price":1.0E1,"bid_price":2.0,"x":3},{"ask_price":4}]})");
   EXPECT_EQ(with_crossed_book(R"({"obu":[{"ap":2,"bp":1}]})"), R"({"obu":[{"ap":1,"bp":2}]})");
 }
 

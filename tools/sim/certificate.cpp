@@ -57,7 +57,7 @@ struct Validity {
 
 // An hour of grace for clocks that are behind.
 constexpr long kHour = 3'600;
-constexpr Validity kOneDay{-kHour, 24 * kHour};
+constexpr Validity kThirtyDays{-kHour, 30 * 24 * kHour};
 
 Certificate make_certificate(EVP_PKEY* key, const char* common_name, Validity validity) {
   Certificate certificate(X509_new());
@@ -111,7 +111,7 @@ std::string to_pem(EVP_PKEY* key) {
 }
 
 Certificate make_ca(EVP_PKEY* key) {
-  Certificate ca = make_certificate(key, "Upbit simulator CA", kOneDay);
+  Certificate ca = make_certificate(key, "Upbit simulator CA", kThirtyDays);
   require(X509_set_issuer_name(ca.get(), X509_get_subject_name(ca.get())) == 1, "issuer");
   add_extension(ca.get(), ca.get(), NID_basic_constraints, "critical,CA:TRUE,pathlen:0");
   add_extension(ca.get(), ca.get(), NID_key_usage, "critical,keyCertSign,cRLSign");
@@ -123,7 +123,7 @@ Certificate make_ca(EVP_PKEY* key) {
 Validity validity_of(CertificateKind kind) {
   if (kind == CertificateKind::expired) return {-2 * kHour, -kHour};
   if (kind == CertificateKind::not_yet_valid) return {kHour, 24 * kHour};
-  return kOneDay;
+  return kThirtyDays;
 }
 
 }  // namespace

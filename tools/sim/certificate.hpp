@@ -36,7 +36,7 @@ class Authority {
   /// For the clients to trust.
   [[nodiscard]] const std::string& ca_pem() const;
   /// A certificate for localhost, 127.0.0.1, ::1, api.upbit.com and the extra names, valid from an
-  /// hour ago for one day from now, or one with the fault named.
+  /// hour ago for 30 days from now, or one with the fault named.
   [[nodiscard]] Credentials make(CertificateKind kind) const;
 
  private:

@@ -1,10 +1,15 @@
 // upfeed sim: the exchange simulator as a server of its own.
 
+#include <sys/stat.h>
+
 #include <chrono>
 #include <exception>
+#include <fstream>
 #include <memory>
 #include <optional>
 #include <thread>
+#include <variant>
+#include <vector>
 
 #include "captured_market.hpp"
 #include "commands.hpp"
@@ -26,6 +31,10 @@ struct SimArguments {
   double speed = 1;
   std::string ca_out;
   sim::SyntheticProfile profile;
+  std::vector<std::string> faults;
+  std::string access_key;
+  std::string secret_file;
+  bool rate_limits = false;
   double seconds = 0;
   bool json = false;
 };
@@ -48,6 +57,49 @@ std::optional<int> add_capture(const SimArguments& arguments, sim::SimConfig& co
   config.capture = std::move(market->frames);
   config.transcode = make_transcoder();
   config.start_on_subscribe = true;
+  return {};
+}
+
+/// exit code, or nothing when all is well.
+std::optional<int> add_faults(const SimArguments& arguments, sim::SimConfig& config) {
+  for (const std::string& text : arguments.faults) {
+    auto fault = sim::parse_fault(text);
+    if (const auto* const reason = std::get_if<std::string>(&fault)) {
+      say("upfeed sim: --fault " + text + ": " + *reason);
+      return kExitUsage;
+    }
+    config.faults.push_back(std::move(std::get<sim::Fault>(fault)));
+  }
+  return {};
+}
+
+/// The first line of a file that only its owner can read.
+std::variant<std::string, int> read_secret(const std::string& path) {
+  struct stat status {};
+  std::ifstream file(path);
+  std::string secret;
+  if (::stat(path.c_str(), &status) != 0 || !std::getline(file, secret) || secret.empty()) {
+    say("upfeed sim: --secret-file " + path + ": cannot be read or is empty");
+    return kExitUsage;
+  }
+  if ((status.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
+    say("upfeed sim: --secret-file " + path + ": others can read it; chmod 600 it");
+    return kExitUsage;
+  }
+  return secret;
+}
+
+/// exit code, or nothing when all is well.
+std::optional<int> add_key(const SimArguments& arguments, sim::SimConfig& config) {
+  if (arguments.access_key.empty() != arguments.secret_file.empty()) {
+    say("upfeed sim: --access-key and --secret-file belong together");
+    return kExitUsage;
+  }
+  if (arguments.access_key.empty()) return {};
+  auto secret = read_secret(arguments.secret_file);
+  if (const int* const code = std::get_if<int>(&secret)) return *code;
+  config.keys.push_back({arguments.access_key, std::get<std::string>(std::move(secret))});
+  config.scenario.is_on = true;
   return {};
 }
 
@@ -94,6 +146,10 @@ void append_summary(sim::SimServer& server, std::string& out) {
       .field("slow_reader_drops", stats.slow_reader_drops)
       .field("idle_drops", stats.idle_drops)
       .field("rate_violations", stats.rate_violations)
+      .field("connect_violations", stats.gate.connect_violations)
+      .field("rest_violations", stats.rest_violations)
+      .field("tokens", stats.gate.tokens_seen)
+      .field("tokens_refused", stats.gate.tokens_refused)
       .field("transcode_failures", stats.transcode_failures)
       .field("source_finished", stats.source_finished)
       .close_object();
@@ -112,6 +168,11 @@ int run_sim(const SimArguments& arguments) {
   config.profile = arguments.profile;
   config.speed = arguments.speed;
   config.write_ca_to = arguments.ca_out;
+  config.enforce_rate_limit = arguments.rate_limits;
+  config.connect_limit.is_enforced = arguments.rate_limits;
+  config.enforce_rest_limit = arguments.rate_limits;
+  if (const auto code = add_faults(arguments, config)) return *code;
+  if (const auto code = add_key(arguments, config)) return *code;
   if (!is_loopback(arguments.bind)) {
     config.extra_names.push_back(arguments.bind);
     say("upfeed sim: warning: --bind " + arguments.bind +
@@ -146,6 +207,24 @@ int run_sim(const SimArguments& arguments) {
 
 }  // namespace
 
+namespace {
+
+void add_trouble_options(CLI::App& command, SimArguments& arguments) {
+  command
+      .add_option("--fault", arguments.faults,
+                  "NAME[@SECONDS][:ARGS], repeatable: for every connection, or at that time for "
+                  "those open then; a wrong name lists all")
+      ->allow_extra_args(false);
+  command.add_option("--access-key", arguments.access_key,
+                     "Who may log in to /websocket/v1/private and /info");
+  command.add_option("--secret-file", arguments.secret_file,
+                     "Its secret: the first line of a file that only you can read");
+  command.add_flag("--rate-limits", arguments.rate_limits,
+                   "Refuse what is above the exchange's limits instead of only counting it");
+}
+
+}  // namespace
+
 void add_sim(CLI::App& app, int& exit_code) {
   auto arguments = std::make_shared<SimArguments>();
   CLI::App* command = app.add_subcommand(
@@ -173,6 +252,7 @@ void add_sim(CLI::App& app, int& exit_code) {
                    "Frames a second when everything is subscribed")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
+  add_trouble_options(*command, *arguments);
   command->add_option("--seconds", arguments->seconds, "End after so long; 0: never")
       ->check(CLI::NonNegativeNumber);
   command->add_flag("--json", arguments->json, "JSON lines: ready, and a summary at the end");
