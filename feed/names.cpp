@@ -40,6 +40,8 @@ std::string_view to_string(Errc code) noexcept {
       return "no_such_file";
     case Errc::bad_capture:
       return "bad_capture";
+    case Errc::bad_keys:
+      return "bad_keys";
     case Errc::system:
       break;
   }

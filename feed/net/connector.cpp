@@ -21,6 +21,8 @@ NetError run_steps(const DialRequest& request, Resolver& resolver, TlsContextCac
                    const CancelToken* cancel, LiveSocket& live) {
   NetError error = check_request(request.host, request.path, request.headers);
   if (!error.ok()) return error;
+  error = check_login(request.login, request.host);
+  if (!error.ok()) return error;
   const TlsContext context = contexts.get(request.ca_file, error);
   if (!error.ok()) return error;
 
@@ -43,7 +45,7 @@ NetError run_steps(const DialRequest& request, Resolver& resolver, TlsContextCac
 
   HttpReply reply;
   error = upgrade_to_websocket(*live.tls, request.host, request.port, request.path, request.headers,
-                               {in(request.http_timeout), cancel}, reply);
+                               request.login, {in(request.http_timeout), cancel}, reply);
   live.leftover = std::move(reply.body);
   live.remaining_req = std::move(reply.remaining_req);
   live.limit_by_ip = std::move(reply.limit_by_ip);

@@ -24,6 +24,7 @@
 #include <string>
 #include <thread>
 
+#include "net/login.hpp"
 #include "net/net_error.hpp"
 #include "net/resolver.hpp"
 #include "net/rest.hpp"
@@ -39,9 +40,12 @@ struct DialRequest {
   std::uint16_t port = 443;
   std::string path = "/websocket/v1";
   std::string ca_file{};  ///< Empty: the system's authorities.
-  /// Added as they are (e.g. Authorization). Origin and Sec-WebSocket-* are refused: Upbit limits
-  /// requests with an Origin to one per 10 s (docs.upbit.com, rate limits, read 2026-11-22).
+  /// Added as they are. Origin, Authorization and Sec-WebSocket-* are refused: Upbit limits
+  /// requests with an Origin to one per 10 s (docs.upbit.com, rate limits, read 2026-11-22), and
+  /// only `login` logs in.
   HeaderList headers{};
+  /// A token is made once the server's certificate is verified, a fresh one for each dial.
+  Login login{};
   std::chrono::milliseconds dns_timeout{5'000};
   std::chrono::milliseconds connect_timeout_per_address{3'000};
   std::chrono::milliseconds tls_timeout{5'000};

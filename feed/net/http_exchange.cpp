@@ -11,6 +11,7 @@
 #include <sstream>
 #include <string_view>
 
+#include "net/jwt.hpp"
 #include "net/retry_hint.hpp"
 #include "net/tls_context.hpp"
 
@@ -71,10 +72,27 @@ Request make_request(const std::string& host, std::uint16_t port, const std::str
   return request;
 }
 
-NetError send_request(TlsSocket& socket, const Request& request, Limits limits) {
+std::string head_of(const Request& request) {
   std::ostringstream text;
   text << request;
-  return socket.write_all(text.str(), limits, NetErrc::http_timeout);
+  return text.str();
+}
+
+NetError send_request(TlsSocket& socket, const Request& request, Limits limits) {
+  return socket.write_all(head_of(request), limits, NetErrc::http_timeout);
+}
+
+// The token joins the rest of the head in wiped memory only; OpenSSL encrypts its copy in place.
+NetError send_request_with_login(TlsSocket& socket, const Request& request, const Login& login,
+                                 Limits limits) {
+  constexpr std::string_view kLineEnd = "\r\n";
+  const Secret token = make_token(*login.keys, login.algorithm);
+  if (token.empty()) return make_error(NetErrc::out_of_resources, "no login token could be made");
+  std::string head = head_of(request);
+  head.resize(head.size() - kLineEnd.size());  // the empty line at its end
+  const Secret whole =
+      Secret::join({head, "Authorization: Bearer ", token.reveal(), kLineEnd, kLineEnd});
+  return socket.write_all(whole.reveal(), limits, NetErrc::http_timeout);
 }
 
 NetError grammar_error(boost::beast::error_code failure) {
@@ -183,6 +201,7 @@ NetError check_request(const std::string& host, const std::string& target,
     if (unfit(name) || name.find(':') != std::string::npos) return bad("header name is malformed");
     if (has_control_character(value)) return bad("header " + name + " holds control characters");
     if (iequals(name, "Origin")) return bad("Origin must not be sent");
+    if (iequals(name, "Authorization")) return bad("Authorization is made by a login only");
     constexpr std::string_view kPrefix = "Sec-WebSocket-";
     if (iequals(std::string_view(name).substr(0, kPrefix.size()), kPrefix)) {
       return bad("header " + name + " belongs to the handshake");
@@ -192,8 +211,8 @@ NetError check_request(const std::string& host, const std::string& target,
 }
 
 NetError upgrade_to_websocket(TlsSocket& socket, const std::string& host, std::uint16_t port,
-                              const std::string& target, const HeaderList& headers, Limits limits,
-                              HttpReply& reply) {
+                              const std::string& target, const HeaderList& headers,
+                              const Login& login, Limits limits, HttpReply& reply) {
   std::array<unsigned char, 16> nonce;
   if (!random_bytes(nonce.data(), nonce.size())) {
     return make_error(NetErrc::out_of_resources, "no random bytes");
@@ -204,7 +223,8 @@ NetError upgrade_to_websocket(TlsSocket& socket, const std::string& host, std::u
   request.set(http::field::connection, "Upgrade");
   request.set(http::field::sec_websocket_version, "13");
   request.set(http::field::sec_websocket_key, key);
-  NetError error = send_request(socket, request, limits);
+  NetError error = login.keys == nullptr ? send_request(socket, request, limits)
+                                         : send_request_with_login(socket, request, login, limits);
   if (!error.ok()) return error;
 
   Parser parser;

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 
+#include "net/login.hpp"
 #include "net/net_error.hpp"
 #include "net/rest.hpp"
 #include "net/tls_socket.hpp"
@@ -21,18 +22,20 @@ struct HttpReply {
 };
 
 /// Refuses what must not reach the wire: empty host, control characters (request splitting), an
-/// Origin, and Sec-WebSocket-* (the handshake's own). ok or bad_request.
+/// Origin, an Authorization (only a Login makes one), and Sec-WebSocket-* (the handshake's own). ok
+/// or bad_request.
 [[nodiscard]] NetError check_request(const std::string& host, const std::string& target,
                                      const HeaderList& headers);
 
 /// Sends the upgrade and checks the answer by RFC 6455 4.1: status 101, Upgrade, Connection, Accept
-/// of our fresh random key, no extension, no subprotocol.
+/// of our fresh random key, no extension, no subprotocol. socket's handshake must be done: that is
+/// what verified the peer, and a login's token goes to no other.
 /// errors  http_status (with http_status and retry_after_ms), http_bad_reply, http_too_big,
 ///         http_timeout, cancelled, tls_*, io_error, closed_by_peer.
 [[nodiscard]] NetError upgrade_to_websocket(TlsSocket& socket, const std::string& host,
                                             std::uint16_t port, const std::string& target,
-                                            const HeaderList& headers, Limits limits,
-                                            HttpReply& reply);
+                                            const HeaderList& headers, const Login& login,
+                                            Limits limits, HttpReply& reply);
 
 /// Sends a GET and reads the whole reply. A reply without a length that ends without close_notify
 /// is tls_truncated. Any status but 2xx: http_status, body kept.

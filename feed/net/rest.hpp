@@ -21,7 +21,7 @@ struct RestRequest {
   std::uint16_t port = 443;
   std::string target = "/";  ///< Path and query, already percent-encoded.
   std::string ca_file{};     ///< Empty: the system's authorities.
-  HeaderList headers{};      ///< Added as they are; Origin is refused (it costs 1 request / 10 s).
+  HeaderList headers{};      ///< Added as they are, but Origin and Authorization are refused.
   std::chrono::milliseconds timeout{10'000};  ///< For everything, name lookup included.
   std::size_t body_bytes_max = std::size_t{8} << 20;
 };

@@ -31,12 +31,19 @@ inline ResolveHook always(std::vector<SocketAddress> addresses) {
   return [addresses](const std::string&, std::uint16_t, std::string&) { return addresses; };
 }
 
+/// Keys that must show up nowhere but in the token.
+inline std::shared_ptr<const ApiKeys> canary_keys() {
+  return std::make_shared<const ApiKeys>(
+      ApiKeys{Secret("canary-access-key-1234567890"), Secret("canary-secret-key-1234567890")});
+}
+
+/// With a login, so that every test of a dial is one of a dial with keys.
 inline DialRequest request_to(const test::TestCertificates& certificates, std::uint64_t id = 1) {
   DialRequest request;
   request.id = id;
   request.host = test::kServerName;
   request.ca_file = certificates.ca_file();
-  request.headers = {{"Authorization", "Bearer canary-secret"}};
+  request.login = {.keys = canary_keys(), .keys_host = test::kServerName};
   return request;
 }
 

@@ -249,6 +249,7 @@ TEST(ConnectorStop, running_out_of_descriptors_is_named_and_passes) {
   const auto dial = [&](const char* host) {
     DialRequest request = request_to(certificates);
     request.host = host;
+    request.login.keys_host = host;
     connector.dial(request);
     return std::string(to_string(await_dial(connector).error.code));
   };

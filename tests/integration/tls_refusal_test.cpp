@@ -18,7 +18,7 @@ class TlsRefusal : public testing::TestWithParam<Refusal> {};
 
 TEST_P(TlsRefusal, bad_server_is_refused_by_name_and_sees_no_request) {
   // A server that is bad in one way, five dials and one REST call: each is refused with the cause's
-  // own code, and not one byte of application data (with the Authorization in it) was sent.
+  // own code, and not one byte of application data (with the login's token in it) was sent.
   const test::TestCertificates certificates;
   std::atomic<std::size_t> application_bytes{0};
   std::atomic<int> handshakes{0};
@@ -40,8 +40,7 @@ TEST_P(TlsRefusal, bad_server_is_refused_by_name_and_sees_no_request) {
   const RestResult rest = rest_get({.host = test::kServerName,
                                     .port = server.port(),
                                     .target = "/v1/market/all",
-                                    .ca_file = certificates.ca_file(),
-                                    .headers = {{"Authorization", "Bearer canary-secret"}}},
+                                    .ca_file = certificates.ca_file()},
                                    resolver, contexts, nullptr);
   EXPECT_EQ(rest.error.code, GetParam().expected);
   EXPECT_EQ(rest.status, 0);
@@ -103,6 +102,7 @@ TEST(TlsTrust, server_name_is_sent_for_names_and_not_for_addresses) {
                                });
     DialRequest request = request_to(certificates);
     EXPECT_TRUE(dial_once(server, request).error.ok());
+    request.login = {};
     request.host = "127.0.0.1";
     request.port = server.port();
     EXPECT_TRUE(dial_once(server, request).error.ok());

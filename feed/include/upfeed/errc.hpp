@@ -30,6 +30,7 @@ enum class Errc : std::uint8_t {
   timeout,               ///< message says what is missing
   no_such_file,          ///< message has the path and the system's reason
   bad_capture,           ///< not a capture this library reads
+  bad_keys,              ///< API keys that are missing, unusable or badly kept; never a value
   system                 ///< a system call failed; message has the call and the reason
 };
 [[nodiscard]] std::string_view to_string(Errc code) noexcept;
