@@ -161,6 +161,10 @@ const std::string& Client::name() const noexcept {
 // ------------------------------------------------------------------------------------
 
 Result<SubscriptionId> Client::add(SubscriptionPtr subscription, const CodeList& codes) {
+  if (core_->regional() && !subscription->level.is_zero()) {
+    return Error{Errc::bad_level, "level is " + subscription->level.to_string() +
+                                      ": the exchange's houses abroad group no prices; leave it 0"};
+  }
   const std::uint32_t connections = core_->public_connections();
   if (subscription->connection.value_or(0) >= connections) {
     return Error{Errc::bad_option, "connection is " + std::to_string(*subscription->connection) +

@@ -2,6 +2,8 @@
 
 #include <bit>
 
+#include "net/login.hpp"
+
 namespace upfeed {
 
 namespace {
@@ -77,6 +79,15 @@ void check_connections(Checks& checks, const FeedConfig& config) {
                  "0, or at least 1000 ms");
 }
 
+void check_keys(Checks& checks, const FeedConfig& config) {
+  if (config.keys == nullptr) return;
+  checks.require(config.keys->usable(), "keys", "unusable",
+                 "what ApiKeys::from_environment or from_file has loaded");
+  checks.require(net::may_receive_keys(config.endpoint.host, config.keys_host), "endpoint.host",
+                 "\"" + config.endpoint.host + "\"",
+                 "a host of upbit.com, or the one that keys_host names, when there are keys");
+}
+
 void check_silence(Checks& checks, const SilenceConfig& silence) {
   const std::pair<const char*, std::chrono::milliseconds> kLimits[] = {
       {"silence.ticker", silence.ticker},
@@ -143,6 +154,7 @@ std::vector<Error> FeedConfig::validate() const {
   check_connections(checks, *this);
   check_times(checks, *this);
   check_silence(checks, silence);
+  check_keys(checks, *this);
   return checks.take();
 }
 

@@ -367,7 +367,10 @@ void Connection::dial(std::uint32_t epoch) {
   request.host = config_.endpoint.host;
   request.port = config_.endpoint.port;
   request.path = config_.endpoint.path;
-  if (kind_ != ConnectionKind::market) request.path += "/" + std::string(to_string(kind_));
+  if (kind_ != ConnectionKind::market) {
+    request.path += "/" + std::string(to_string(kind_));
+    request.login = {config_.keys, config_.token_algorithm, config_.keys_host};
+  }
   request.ca_file = config_.endpoint.ca_file;
   request.dns_timeout = config_.dns_timeout;
   request.connect_timeout_per_address = config_.connect_timeout;

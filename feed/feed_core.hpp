@@ -68,7 +68,8 @@ class FeedCore {
   [[nodiscard]] Dispatcher& dispatcher() noexcept { return dispatcher_; }
   [[nodiscard]] MarketTable& markets() noexcept { return markets_; }
   [[nodiscard]] const MarketTable& markets() const noexcept { return markets_; }
-  [[nodiscard]] bool has_keys() const noexcept { return false; }
+  [[nodiscard]] bool has_keys() const noexcept { return config_.keys != nullptr; }
+  [[nodiscard]] bool regional() const noexcept { return config_.endpoint.regional; }
   [[nodiscard]] std::uint32_t public_connections() const noexcept { return plan_.public_max(); }
   [[nodiscard]] FeedMetrics metrics() const;
   [[nodiscard]] SubscriptionId next_id() noexcept {

@@ -3,10 +3,13 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "upfeed/errc.hpp"
+#include "upfeed/secret.hpp"
 #include "upfeed/stream.hpp"
 
 namespace upfeed {
@@ -81,6 +84,15 @@ struct FeedConfig {
   /// The format asked from the exchange; whatever arrives, all four are understood.
   WireFormat format = WireFormat::default_;
   Batching batching = Batching::aggressive;
+  /// For own orders, balances, announcements and indicators; null: these cannot be subscribed. A
+  /// fresh token made of them goes out with each dial of such a connection, never on public ones,
+  /// and only once the peer is verified. See ApiKeys::from_environment and from_file.
+  std::shared_ptr<const ApiKeys> keys{};
+  TokenAlgorithm token_algorithm = TokenAlgorithm::hs512;
+  /// A host beside the exchange's own that keys may go to, e.g. the simulator's; must then be
+  /// endpoint.host.
+  std::string keys_host{};
+
   /// Public connections; Feed::reshard() can change it within shards_max.
   Sharding sharding{};
   /// Most public connections that reshard() may ask for; 0: as many as sharding.connections.
