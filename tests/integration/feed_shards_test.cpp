@@ -78,7 +78,8 @@ TEST(FeedShards, three_connections_carry_the_market_exactly) {
   EXPECT_EQ(metrics.connections[3].kind, ConnectionKind::account);
   EXPECT_EQ(metrics.connections[3].state, SessionState::idle);
   const Health health = assess(metrics);
-  EXPECT_EQ(health.state, HealthState::healthy) << (health.reasons.empty() ? "" : health.reasons[0]);
+  EXPECT_EQ(health.state, HealthState::healthy)
+      << (health.reasons.empty() ? "" : health.reasons[0]);
   ASSERT_TRUE(feed.stop().ok());
   for (const std::string& code : codes) {
     ASSERT_TRUE(books.contains(code)) << code;
