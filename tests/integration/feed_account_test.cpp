@@ -66,10 +66,12 @@ constexpr std::string_view kOrderWithNulls =
     R"("stream_type":"REALTIME"})";
 constexpr std::string_view kAsset =
     R"({"type":"myAsset","asset_uuid":"e635f223-1609-4969-8fb6-4376937baad6",)"
-    R"("assets":[{"currency":"KRW","balance":1386929.37231066771348207123,"locked":10329.670127489597585685}],)"
+    R"("assets":[{"currency":"KRW","balance":1386929.37231066771348207123,)"
+    R"("locked":10329.670127489597585685}],)"
     R"("asset_timestamp":1710146517259,"timestamp":1710146517267,"stream_type":"REALTIME"})";
 constexpr std::string_view kNotice =
-    R"({"type":"announcement","event_type":"CREATED","uuid":"5d3b3f7e-0000-4000-8000-000000000000",)"
+    R"({"type":"announcement","event_type":"CREATED",)"
+    R"("uuid":"5d3b3f7e-0000-4000-8000-000000000000",)"
     R"("title":"notice \"one\"","category":"trade","url":"https://upbit.com/1",)"
     R"("first_listed_at":"2026-11-22T09:00:00+09:00","listed_at":"2026-11-22T09:00:00+09:00",)"
     R"("timestamp":1710146517267,"stream_type":"REALTIME","body":null})";
