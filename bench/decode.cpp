@@ -1,6 +1,7 @@
-// What turning one frame into an event costs, per stream and format, and the order book of 30 units
-// against the usual JSON libraries. Ours is exact and checks the whole document; the libraries give
-// doubles and check what they touch.
+// What turning one frame into an event costs: every fast decoder and the reference against simdjson
+// On-Demand, per stream, format and way to spell numbers; the order book against two more JSON
+// libraries. Ours is exact and checks the whole document; the libraries give doubles and check what
+// they touch.
 
 #include "decode/decode.hpp"
 
@@ -8,12 +9,16 @@
 #include <cmath>
 #include <cstring>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
+#include <type_traits>
 #include <vector>
 
+#include "decode/fields.hpp"
 #include "frames.hpp"
 #include "harness.hpp"
 #include "json_baselines.hpp"
+#include "on_demand.hpp"
 #include "upfeed/event_hash.hpp"
 
 namespace upfeed::bench {
@@ -21,155 +26,286 @@ namespace {
 
 constexpr std::size_t kFrames = 128;
 
+struct Kernel {
+  DecodeKernel kernel;
+  std::string_view name;
+};
+constexpr std::array<Kernel, 3> kKernels{{{DecodeKernel::avx2, "avx2"},
+                                          {DecodeKernel::scalar, "scalar"},
+                                          {DecodeKernel::reference, "reference"}}};
+
+/// Frames of one stream in one format.
+struct Corpus {
+  EventKind kind;
+  bool simple;
+  std::string name;
+  std::vector<Frame> frames;
+
+  [[nodiscard]] WireFormat format() const {
+    return simple ? WireFormat::simple : WireFormat::default_;
+  }
+};
+
 /// A decoder, its markets and the slot it writes to.
 class Bench {
  public:
+  explicit Bench(DecodeKernel kernel)
+      : decoder_(markets_, UnknownMarkets::intern, std::size_t{1} << 20, kernel) {}
+
   bool decode(const Frame& frame) {
-    return decoder_.decode(frame.payload(), {.epoch = 1}, slot_).is_event();
+    decoded_ = decoder_.decode(frame.payload(), {.epoch = 1}, slot_);
+    return decoded_.is_event();
   }
+  [[nodiscard]] bool fast() const { return decoded_.fast; }
   [[nodiscard]] const EventHeader& event() const {
     return *reinterpret_cast<const EventHeader*>(slot_.data());
   }
 
  private:
   MarketTable markets_;
-  Decoder decoder_{markets_, UnknownMarkets::intern};
+  Decoder decoder_;
+  Decoded decoded_;
   alignas(16) std::array<std::byte, kEventBytesMax> slot_{};
 };
 
 // Nothing of a frame is lost: what the event encodes to has the same keys and values, read by a
-// parser that is not ours.
-void verify(const std::vector<Frame>& frames, WireFormat format, EventHash& hash) {
-  Bench bench;
-  for (const Frame& frame : frames) {
-    const std::string text(frame.text());
-    require(bench.decode(frame), "decodes: " + text);
-    std::string encoded;
-    encode(bench.event(), format, encoded);
-    require(nlohmann::json::parse(text) == nlohmann::json::parse(encoded),
-            "comes back by value: " + text + " as " + encoded);
-    hash.add(bench.event());
+// parser that is not ours. Every kernel gives that same event, and fast.
+void verify(const Corpus& corpus, EventHash& hash) {
+  for (const Kernel& kernel : kKernels) {
+    if (!decode_kernel_supported(kernel.kernel)) continue;
+    Bench bench(kernel.kernel);
+    Bench reference(DecodeKernel::reference);
+    for (const Frame& frame : corpus.frames) {
+      const std::string text(frame.text());
+      require(bench.decode(frame) && reference.decode(frame), "decodes: " + text);
+      require(bench.fast() == (kernel.kernel != DecodeKernel::reference),
+              std::string(kernel.name) + " needs no reference: " + text);
+      std::string encoded;
+      std::string expected;
+      encode(bench.event(), corpus.format(), encoded);
+      encode(reference.event(), corpus.format(), expected);
+      require(encoded == expected, std::string(kernel.name) + " gives the same event: " + text);
+      require(nlohmann::json::parse(text) == nlohmann::json::parse(encoded),
+              "comes back by value: " + text + " as " + encoded);
+      hash.add(bench.event());
+    }
   }
 }
 
 // RapidJSON's usual mode may be off by a few units in the last place.
 bool near(double value, double exact) {
-  return std::abs(value - exact) <= 1e-15 * exact;
+  return std::abs(value - exact) <= 1e-15 * std::abs(exact);
+}
+
+bool agrees(const std::array<DoubleUnit, kBookDepthMax>& units, const OrderbookEvent& event) {
+  for (std::size_t i = 0; i < event.unit_count; ++i) {
+    if (!near(units[i].ask_price, event.units()[i].ask_price.to_double()) ||
+        !near(units[i].bid_price, event.units()[i].bid_price.to_double()) ||
+        !near(units[i].ask_size, event.ask_size(i).to_double()) ||
+        !near(units[i].bid_size, event.bid_size(i).to_double())) {
+      return false;
+    }
+  }
+  return true;
 }
 
 bool agrees(const DoubleBook& book, const OrderbookEvent& event) {
-  bool same = event.code.view() ==
-                  std::string_view(book.code.data(), strnlen(book.code.data(), book.code.size())) &&
-              book.timestamp == event.timestamp.wire() && book.unit_count == event.unit_count &&
-              near(book.total_ask_size, event.total_ask_size.to_double()) &&
-              near(book.total_bid_size, event.total_bid_size.to_double()) &&
-              near(book.level, event.level.to_double());
-  for (std::size_t i = 0; same && i < event.unit_count; ++i) {
-    const DoubleUnit& unit = book.units[i];
-    same = near(unit.ask_price, event.units()[i].ask_price.to_double()) &&
-           near(unit.bid_price, event.units()[i].bid_price.to_double()) &&
-           near(unit.ask_size, event.ask_size(i).to_double()) &&
-           near(unit.bid_size, event.bid_size(i).to_double());
-  }
-  return same;
+  return event.code.view() ==
+             std::string_view(book.code.data(), strnlen(book.code.data(), book.code.size())) &&
+         book.timestamp == event.timestamp.wire() && book.unit_count == event.unit_count &&
+         near(book.total_ask_size, event.total_ask_size.to_double()) &&
+         near(book.total_bid_size, event.total_bid_size.to_double()) &&
+         near(book.level, event.level.to_double()) && agrees(book.units, event);
 }
 
-template <class Parser>
-void verify_baseline(const std::vector<Frame>& frames, const std::string& name) {
-  Bench bench;
-  Parser parser;
-  for (const Frame& frame : frames) {
-    DoubleBook book;
-    require(bench.decode(frame) && parser.read(frame, book) &&
-                agrees(book, static_cast<const OrderbookEvent&>(bench.event())),
-            name + " and the decoder agree on " + std::string(frame.text()));
+/// Every number, time and text of the record is the event's.
+template <class Event>
+bool agrees(const DoubleRecord& record, const Event& event) {
+  bool same = true;
+  for (std::size_t i = 0; i < detail::kFields<Event>.size(); ++i) {
+    std::visit(
+        [&](auto slot) {
+          if constexpr (std::is_member_object_pointer_v<decltype(slot)>) {
+            const auto& member = event.*slot;
+            using Member = std::remove_cvref_t<decltype(member)>;
+            if constexpr (requires { member.to_double(); }) {
+              same &= near(record.numbers[i], member.to_double());
+            } else if constexpr (std::is_same_v<Member, ExchangeTime>) {
+              same &= record.integers[i] == static_cast<std::uint64_t>(member.wire());
+            } else if constexpr (std::is_integral_v<Member>) {
+              same &= record.integers[i] == std::uint64_t{member};
+            } else if constexpr (requires { member.view(); }) {
+              same &= record.texts[i] == member.view();
+            } else {
+              same &= record.texts[i] == to_string(member);
+            }
+          }
+        },
+        detail::kFields<Event>[i].slot);
   }
+  if constexpr (std::is_same_v<Event, OrderbookEvent>) {
+    same &= record.unit_count == event.unit_count && agrees(record.units, event);
+  }
+  return same && record.texts[1] == event.code.view();
 }
 
-void decode_frames(benchmark::State& state, const std::vector<Frame>& frames) {
-  Bench bench;
+void decode_frames(benchmark::State& state, const Corpus& corpus, DecodeKernel kernel) {
+  Bench bench(kernel);
   bool good = true;
   std::size_t next = 0;
   std::int64_t bytes = 0;
   for (auto iteration : state) {
     static_cast<void>(iteration);
-    const Frame& frame = frames[next];
+    const Frame& frame = corpus.frames[next];
     good &= bench.decode(frame);
     benchmark::ClobberMemory();
     bytes += static_cast<std::int64_t>(frame.text().size());
-    next = next + 1 == frames.size() ? 0 : next + 1;
+    next = next + 1 == corpus.frames.size() ? 0 : next + 1;
   }
   state.SetBytesProcessed(bytes);
   state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations()));
   if (!good) fail(state, "a frame was refused");
 }
 
-template <class Parser>
-void compare_with(benchmark::State& state, const std::vector<Frame>& frames) {
-  Bench bench;
-  Parser parser;
-  DoubleBook book;
+/// Rounds over all frames of ours and of another's.
+template <class Ours, class Other>
+void compare_reads(benchmark::State& state, const std::vector<Frame>& frames, Ours ours,
+                   Other other) {
   bool good = true;
-  const auto ours = [&] {
-    for (const Frame& frame : frames) {
-      good &= bench.decode(frame);
-      benchmark::ClobberMemory();
-    }
+  const auto round = [&](auto& read) {
+    return [&] {
+      for (const Frame& frame : frames) {
+        good &= read(frame);
+        benchmark::ClobberMemory();
+      }
+    };
   };
-  const auto other = [&] {
-    for (const Frame& frame : frames) {
-      good &= parser.read(frame, book);
-      benchmark::DoNotOptimize(&book);
-      benchmark::ClobberMemory();
-    }
-  };
-  compare(state, static_cast<std::int64_t>(frames.size()), ours, other);
+  compare(state, static_cast<std::int64_t>(frames.size()), round(ours), round(other));
   if (!good) fail(state, "a frame was refused");
 }
 
-template <class Parser>
-void add_baseline(const std::string& name, const std::vector<Frame>& frames) {
-  verify_baseline<Parser>(frames, name);
+void add_comparison(const std::string& name,
+                    void (*run)(benchmark::State&, const Corpus&, DecodeKernel),
+                    const Corpus& corpus, DecodeKernel kernel) {
   benchmark::RegisterBenchmark(
-      ("orderbook/default/vs_" + name).c_str(),
-      [&frames](benchmark::State& state) { compare_with<Parser>(state, frames); })
+      name.c_str(), [run, &corpus, kernel](benchmark::State& state) { run(state, corpus, kernel); })
       ->UseManualTime()
       ->Unit(benchmark::kMicrosecond);
 }
 
-void prepare() {
-  struct Corpus {
-    EventKind kind;
-    WireFormat format;
-    std::string name;
-    std::vector<Frame> frames;
-  };
+template <class Event>
+void compare_with_on_demand(benchmark::State& state, const Corpus& corpus, DecodeKernel kernel) {
+  Bench bench(kernel);
+  SimdjsonOnDemand parser;
+  DoubleRecord record;
+  compare_reads(
+      state, corpus.frames, [&](const Frame& frame) { return bench.decode(frame); },
+      [&](const Frame& frame) {
+        benchmark::DoNotOptimize(&record);
+        return parser.read<Event>(frame, corpus.simple, record);
+      });
+}
+
+/// The baseline itself against the part of it that nobody can leave out.
+template <class Event>
+void compare_on_demand_with_stage1(benchmark::State& state, const Corpus& corpus, DecodeKernel) {
+  SimdjsonOnDemand parser;
+  DoubleRecord record;
+  compare_reads(
+      state, corpus.frames,
+      [&](const Frame& frame) {
+        benchmark::DoNotOptimize(&record);
+        return parser.read<Event>(frame, corpus.simple, record);
+      },
+      [&](const Frame& frame) { return parser.stage1(frame); });
+}
+
+template <class Event>
+void add_on_demand(const Corpus& corpus) {
+  Bench bench(DecodeKernel::reference);
+  SimdjsonOnDemand parser;
+  for (const Frame& frame : corpus.frames) {
+    DoubleRecord record;
+    require(bench.decode(frame) && parser.read<Event>(frame, corpus.simple, record) &&
+                agrees(record, static_cast<const Event&>(bench.event())),
+            "On-Demand and the decoder agree on " + std::string(frame.text()));
+  }
+  for (const Kernel& kernel : kKernels) {
+    if (!decode_kernel_supported(kernel.kernel)) continue;
+    add_comparison(corpus.name + '/' + std::string(kernel.name) + "/vs_on_demand",
+                   compare_with_on_demand<Event>, corpus, kernel.kernel);
+  }
+  add_comparison(corpus.name + "/on_demand/vs_its_stage1", compare_on_demand_with_stage1<Event>,
+                 corpus, DecodeKernel::reference);
+}
+
+template <class Parser>
+void compare_with_dom(benchmark::State& state, const Corpus& corpus, DecodeKernel kernel) {
+  Bench bench(kernel);
+  Parser parser;
+  DoubleBook book;
+  compare_reads(
+      state, corpus.frames, [&](const Frame& frame) { return bench.decode(frame); },
+      [&](const Frame& frame) {
+        benchmark::DoNotOptimize(&book);
+        return parser.read(frame, book);
+      });
+}
+
+template <class Parser>
+void add_dom(const std::string& name, const Corpus& corpus) {
+  Bench bench(DecodeKernel::reference);
+  Parser parser;
+  for (const Frame& frame : corpus.frames) {
+    DoubleBook book;
+    require(bench.decode(frame) && parser.read(frame, book) &&
+                agrees(book, static_cast<const OrderbookEvent&>(bench.event())),
+            name + " and the decoder agree on " + std::string(frame.text()));
+  }
+  add_comparison(corpus.name + "/automatic/vs_" + name, compare_with_dom<Parser>, corpus,
+                 DecodeKernel::automatic);
+}
+
+const std::vector<Corpus>& make_corpora() {
   static std::vector<Corpus> corpora;
-  EventHash hash;
-  for (const EventKind kind :
-       {EventKind::orderbook, EventKind::trade, EventKind::ticker, EventKind::candle}) {
-    for (const WireFormat format : {WireFormat::default_, WireFormat::simple}) {
-      corpora.push_back(
-          {kind, format,
-           std::string(to_string(kind)) + (format == WireFormat::simple ? "/simple" : "/default"),
-           make_frames(kind, format, kFrames)});
-      verify(corpora.back().frames, format, hash);
+  for (std::size_t i = 0; i < kBookCorpusNames.size(); ++i) {
+    const auto corpus = static_cast<BookCorpus>(i);
+    corpora.push_back({EventKind::orderbook, corpus == BookCorpus::simple_all,
+                       "orderbook/" + std::string(kBookCorpusNames[i]),
+                       make_book_frames(corpus, kFrames)});
+  }
+  for (const EventKind kind : {EventKind::trade, EventKind::ticker, EventKind::candle}) {
+    for (const bool simple : {false, true}) {
+      const WireFormat format = simple ? WireFormat::simple : WireFormat::default_;
+      corpora.push_back({kind, simple,
+                         std::string(to_string(kind)) + (simple ? "/simple" : "/default"),
+                         make_frames(kind, format, kFrames)});
     }
   }
-  // corpora grows no more, so references into it stay good.
+  return corpora;
+}
+
+void prepare() {
+  require(decode_kernel_supported(DecodeKernel::avx2), "the processor has AVX2");
+  const std::vector<Corpus>& corpora = make_corpora();
+  EventHash hash;
   for (const Corpus& corpus : corpora) {
-    benchmark::RegisterBenchmark(
-        corpus.name.c_str(),
-        [&frames = corpus.frames](benchmark::State& state) { decode_frames(state, frames); });
+    verify(corpus, hash);
+    if (corpus.kind == EventKind::orderbook) add_on_demand<OrderbookEvent>(corpus);
+    if (corpus.kind == EventKind::trade) add_on_demand<TradeEvent>(corpus);
+    if (corpus.kind == EventKind::ticker) add_on_demand<TickerEvent>(corpus);
+    if (corpus.kind == EventKind::candle) add_on_demand<CandleEvent>(corpus);
+    for (const Kernel& kernel : kKernels) {
+      benchmark::RegisterBenchmark((corpus.name + '/' + std::string(kernel.name)).c_str(),
+                                   [&corpus, kernel](benchmark::State& state) {
+                                     decode_frames(state, corpus, kernel.kernel);
+                                   });
+    }
   }
-  const std::vector<Frame>& books = corpora.front().frames;
-  add_baseline<SimdjsonOnDemand>("simdjson_on_demand", books);
-  add_baseline<RapidjsonDom>("rapidjson_dom", books);
-  add_baseline<NlohmannDom>("nlohmann_dom", books);
+  add_dom<RapidjsonDom>("rapidjson_dom", corpora[1]);
+  add_dom<NlohmannDom>("nlohmann_dom", corpora[1]);
   benchmark::AddCustomContext("event_hash", hash.hex());
-  benchmark::AddCustomContext("simdjson", simdjson::get_active_implementation()->name() +
-                                              " (stage 1), On-Demand of " +
-                                              simdjson::builtin_implementation()->name());
+  benchmark::AddCustomContext("simdjson", SimdjsonOnDemand::description());
 }
 
 }  // namespace

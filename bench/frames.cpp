@@ -56,8 +56,12 @@ std::string frame_text(EventKind kind, sim::Format format, const sim::Market& ma
 
 }  // namespace
 
-std::vector<Frame> make_frames(EventKind kind, WireFormat format, std::size_t count,
-                               std::string_view code) {
+namespace {
+
+/// wanted  called with a market's code.
+template <class Wanted>
+std::vector<Frame> make_frames_of(EventKind kind, WireFormat format, std::size_t count,
+                                  Wanted wanted) {
   sim::SyntheticProfile profile;
   profile.markets = {.krw = 60, .btc = 20, .usdt = 20};
   sim::Market market(kSeed, profile, kStartMs);
@@ -67,8 +71,59 @@ std::vector<Frame> make_frames(EventKind kind, WireFormat format, std::size_t co
   while (frames.size() < count) {
     const sim::Event& event = market.step();
     if (event.kind != source) continue;
-    if (!code.empty() && market.instruments()[event.market].code != code) continue;
+    if (!wanted(std::string_view(market.instruments()[event.market].code))) continue;
     frames.emplace_back(frame_text(kind, spelled, market, event));
+  }
+  return frames;
+}
+
+/// The frame with every number written without exponent or needless zeros.
+Frame plainly_spelled(const Frame& frame) {
+  MarketTable markets;
+  Decoder decoder(markets, UnknownMarkets::intern);
+  alignas(16) std::array<std::byte, kEventBytesMax> slot{};
+  if (!decoder.decode(frame.payload(), {}, slot).is_event()) {
+    throw std::invalid_argument("no frame to spell plainly");
+  }
+  std::string text;
+  encode(*reinterpret_cast<const EventHeader*>(slot.data()), WireFormat::default_, text);
+  return Frame(std::move(text));
+}
+
+}  // namespace
+
+std::vector<Frame> make_frames(EventKind kind, WireFormat format, std::size_t count,
+                               std::string_view code) {
+  return make_frames_of(kind, format, count, [code](std::string_view candidate) {
+    return code.empty() || candidate == code;
+  });
+}
+
+std::vector<Frame> make_book_frames(BookCorpus corpus, std::size_t count) {
+  constexpr auto kBook = EventKind::orderbook;
+  std::vector<Frame> frames;
+  switch (corpus) {
+    case BookCorpus::plain:
+      for (const Frame& frame : make_frames(kBook, WireFormat::default_, count)) {
+        frames.push_back(plainly_spelled(frame));
+      }
+      break;
+    case BookCorpus::default_all:
+      return make_frames(kBook, WireFormat::default_, count);
+    case BookCorpus::default_krw_btc:
+      return make_frames(kBook, WireFormat::default_, count, "KRW-BTC");
+    case BookCorpus::default_small: {
+      frames = make_frames(kBook, WireFormat::default_, count / 2, "KRW-BTT");
+      const auto quoted =
+          make_frames_of(kBook, WireFormat::default_, count - count / 2,
+                         [](std::string_view code) { return code.starts_with("BTC-"); });
+      for (std::size_t i = 0; i < quoted.size(); ++i) {  // in turns
+        frames.insert(frames.begin() + static_cast<std::ptrdiff_t>(2 * i), quoted[i]);
+      }
+      break;
+    }
+    case BookCorpus::simple_all:
+      return make_frames(kBook, WireFormat::simple, count);
   }
   return frames;
 }

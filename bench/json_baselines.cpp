@@ -55,36 +55,4 @@ bool RapidjsonDom::read(const Frame& frame, DoubleBook& out) {
   return set_code({document["code"].GetString(), document["code"].GetStringLength()}, out);
 }
 
-bool SimdjsonOnDemand::read(const Frame& frame, DoubleBook& out) {
-  static_assert(kDecodePadding >= simdjson::SIMDJSON_PADDING);
-  simdjson::ondemand::document document;
-  const std::string_view text = frame.text();
-  if (parser_.iterate(text.data(), text.size(), text.size() + kDecodePadding).get(document) !=
-      simdjson::SUCCESS) {
-    return false;
-  }
-  std::string_view code;
-  bool failed = document.find_field("code").get_string().get(code) != simdjson::SUCCESS;
-  failed |= document.find_field("timestamp").get_int64().get(out.timestamp) != simdjson::SUCCESS;
-  const auto read = [&failed](auto&& holder, std::string_view key, double& value) {
-    failed |= holder.find_field(key).get_double().get(value) != simdjson::SUCCESS;
-  };
-  read(document, "total_ask_size", out.total_ask_size);
-  read(document, "total_bid_size", out.total_bid_size);
-  simdjson::ondemand::array units;
-  if (failed || document.find_field("orderbook_units").get_array().get(units)) return false;
-  out.unit_count = 0;
-  for (auto element : units) {
-    simdjson::ondemand::object unit;
-    if (out.unit_count == out.units.size() || element.get_object().get(unit)) return false;
-    DoubleUnit& next = out.units[out.unit_count++];
-    read(unit, "ask_price", next.ask_price);
-    read(unit, "bid_price", next.bid_price);
-    read(unit, "ask_size", next.ask_size);
-    read(unit, "bid_size", next.bid_size);
-  }
-  read(document, "level", out.level);
-  return !failed && set_code(code, out);
-}
-
 }  // namespace upfeed::bench

@@ -1,10 +1,8 @@
 #pragma once
 
-// The usual ways to read an order book of the DEFAULT format: three JSON libraries into doubles.
-// Each reads the code, the time, the totals, the level and every number of every unit, and checks
-// nothing else.
-
-#include <simdjson.h>
+// The usual ways to read an order book of the DEFAULT format: two JSON libraries into doubles (the
+// third, simdjson On-Demand, is in on_demand.hpp). Each reads the code, the time, the totals, the
+// level and every number of every unit, and checks nothing else.
 
 #include <array>
 #include <cstddef>
@@ -41,15 +39,6 @@ class NlohmannDom {
 class RapidjsonDom {
  public:
   bool read(const Frame& frame, DoubleBook& out);
-};
-
-/// find_field in the order of the wire, its fastest way.
-class SimdjsonOnDemand {
- public:
-  bool read(const Frame& frame, DoubleBook& out);
-
- private:
-  simdjson::ondemand::parser parser_;
 };
 
 }  // namespace upfeed::bench

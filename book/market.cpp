@@ -51,7 +51,7 @@ MarketTable::Probe MarketTable::probe(const MarketCode& code) const noexcept {
     // stored, never changes.
     const std::uint32_t id_plus_one = slots_[slot].load(std::memory_order_acquire);
     if (id_plus_one == 0) return {slot, MarketId{}};
-    if (codes_[id_plus_one - 1] == code) return {slot, MarketId{id_plus_one - 1}};
+    if (codes_[id_plus_one - 1].words() == words) return {slot, MarketId{id_plus_one - 1}};
   }
 }
 

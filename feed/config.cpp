@@ -3,6 +3,7 @@
 #include <bit>
 
 #include "net/login.hpp"
+#include "decode/decode.hpp"
 
 namespace upfeed {
 
@@ -104,6 +105,12 @@ void check_silence(Checks& checks, const SilenceConfig& silence) {
   checks.range(silence.max, "silence.max", 0, 86'400'000, "0 ms to 86400000 ms");
 }
 
+void check_decoder(Checks& checks, DecodeKernel kernel) {
+  checks.require(decode_kernel_supported(kernel), "decode_kernel",
+                 "DecodeKernel " + std::to_string(static_cast<int>(kernel)),
+                 "automatic, or one that this processor can run");
+}
+
 void check_times(Checks& checks, const FeedConfig& config) {
   constexpr std::int64_t kMinute = 60'000;
   // The exchange drops a socket that was quiet for 60 s (measured 2026-09, its documents say 120).
@@ -152,6 +159,7 @@ std::vector<Error> FeedConfig::validate() const {
   check_endpoint(checks, endpoint);
   check_sizes(checks, *this);
   check_connections(checks, *this);
+  check_decoder(checks, decode_kernel);
   check_times(checks, *this);
   check_silence(checks, silence);
   check_keys(checks, *this);

@@ -55,6 +55,7 @@ struct IntakeCounters {
   /// By EventKind: when the last event came, and how far behind the exchange's own time that was.
   std::array<Gauge, kStreamCount> last_received_ns, lag_ns;
   Counter frames, bytes, ring_bytes_high, pending_records, heartbeat_ns;
+  Counter fast_frames, fallback_frames;  ///< of frames that have a fast path
 };
 
 /// Written by the I/O side, of one connection.

@@ -42,7 +42,7 @@ IoLane::IoLane(const FeedConfig& config, MarketTable& markets, bool live)
       stages(config.stage_stamps ? std::make_unique<StageHistograms>() : nullptr),
       outlet(ring, counters, config.pending_markets_max),
       intake(markets, live ? UnknownMarkets::refuse : UnknownMarkets::intern,
-             config.message_bytes_max, outlet, counters, stages.get()) {}
+             config.message_bytes_max, outlet, counters, stages.get(), config.decode_kernel) {}
 
 FeedCore::FeedCore(const FeedConfig& config, std::unique_ptr<CaptureReader> capture)
     : config_(config),
@@ -351,6 +351,8 @@ void FeedCore::add_thread_metrics(FeedMetrics& metrics, MonoTime now) const {
     }
     metrics.frames += counters.frames.get();
     metrics.bytes += counters.bytes.get();
+    metrics.fast_frames += counters.fast_frames.get();
+    metrics.fallback_frames += counters.fallback_frames.get();
     metrics.ring_bytes_high = std::max(metrics.ring_bytes_high, counters.ring_bytes_high.get());
     metrics.pending_records += counters.pending_records.get();
     oldest = std::min(oldest, counters.heartbeat_ns.get());

@@ -18,9 +18,11 @@ namespace upfeed {
 class Intake {
  public:
   Intake(MarketTable& markets, UnknownMarkets policy, std::size_t frame_bytes_max, Outlet& outlet,
-         IntakeCounters& counters, StageHistograms* stages = nullptr)
+         IntakeCounters& counters, StageHistograms* stages = nullptr,
+         DecodeKernel kernel = DecodeKernel::automatic)
       : markets_(markets),
-        decoder_(markets, policy, frame_bytes_max),
+        decoder_(markets, policy, frame_bytes_max, kernel),
+        with_fast_path_(kernel != DecodeKernel::reference),
         outlet_(outlet),
         counters_(counters),
         stages_(stages) {}
@@ -34,6 +36,11 @@ class Intake {
     counters_.bytes.add(payload.size());
     const std::span<std::byte> slot = outlet_.claim(payload.size());
     const Decoded decoded = decoder_.decode(payload, meta, slot);
+    if (decoded.fast) {
+      counters_.fast_frames.add();
+    } else if (with_fast_path_ && decoded.has_kind && has_fast_path(decoded.kind)) {
+      counters_.fallback_frames.add();
+    }
     if (decoded.is_event()) {
       auto& event = *std::launder(reinterpret_cast<EventHeader*>(slot.data()));
       count(event);
@@ -86,6 +93,7 @@ class Intake {
 
   MarketTable& markets_;
   Decoder decoder_;
+  bool with_fast_path_;
   Outlet& outlet_;
   IntakeCounters& counters_;
   StageHistograms* stages_;  // null without stage stamps

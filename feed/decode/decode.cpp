@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "decode/account_fields.hpp"
+#include "decode/fast/fast.hpp"
 #include "decode/json_text.hpp"
 #include "decode/json_walk.hpp"
 #include "decode/value.hpp"
@@ -53,10 +54,12 @@ DecodeErrc wrong_shape(const Value& value) noexcept {
 
 class Decoder::Impl {
  public:
-  Impl(MarketTable& markets, UnknownMarkets policy, std::size_t frame_bytes_max)
+  Impl(MarketTable& markets, UnknownMarkets policy, std::size_t frame_bytes_max,
+       DecodeKernel kernel)
       : markets_(markets),
         policy_(policy),
         frame_bytes_max_(frame_bytes_max),
+        fast_decode_(fast_decoder(kernel)),
         scratch_buffer_(std::make_unique<char[]>(frame_bytes_max)) {
     // The frame's nesting, the bracket of a list, and what simdjson counts on top of them.
     if (parser_.allocate(frame_bytes_max, kDecodeDepthMax + 4) != simdjson::SUCCESS) {
@@ -69,13 +72,21 @@ class Decoder::Impl {
     UPFEED_ASSERT(slot.size() >= event_room_bytes(payload.size()));
     UPFEED_ASSERT(reinterpret_cast<std::uintptr_t>(slot.data()) % alignof(EventHeader) == 0);
     decoded_ = {};
+    const std::string_view text = trim({payload.data(), payload.size()});
+    if (decode_fast(text, meta, slot.data())) return decoded_;
     room_bytes_ = event_room_bytes(payload.size());
-    decoded_.errc = decode_text(trim({payload.data(), payload.size()}), meta, slot.data());
+    decoded_.errc = decode_text(text, meta, slot.data());
     if (!decoded_.ok()) decoded_.size_bytes = 0;
     return decoded_;
   }
 
  private:
+  bool decode_fast(std::string_view text, const FrameMeta& meta, std::byte* slot) noexcept {
+    if (fast_decode_ == nullptr || text.size() > frame_bytes_max_) return false;
+    const FastContext context{markets_, policy_ == UnknownMarkets::intern, wide_};
+    decoded_.fast = fast_decode_(text, meta, slot, context, decoded_);
+    return decoded_.fast;
+  }
   DecodeErrc decode_text(std::string_view text, const FrameMeta& meta, std::byte* slot) noexcept;
   DecodeErrc identify(ondemand::object object, Identity& identity) noexcept;
   DecodeErrc identify_type(const Value& value, Identity& identity) noexcept;
@@ -116,6 +127,7 @@ class Decoder::Impl {
   MarketTable& markets_;
   UnknownMarkets policy_;
   std::size_t frame_bytes_max_;
+  FastDecode fast_decode_;
   simdjson::ondemand::parser parser_;
   std::unique_ptr<char[]> scratch_buffer_;
   TextScratch scratch_;
@@ -522,11 +534,13 @@ DecodeErrc Decoder::Impl::read_unit(const Value& value, bool simple, BookUnit& u
   return present == 0b1111 ? DecodeErrc::ok : DecodeErrc::missing_field;
 }
 
-Decoder::Decoder(MarketTable& markets, UnknownMarkets policy, std::size_t frame_bytes_max) {
+Decoder::Decoder(MarketTable& markets, UnknownMarkets policy, std::size_t frame_bytes_max,
+                 DecodeKernel kernel) {
+  if (!decode_kernel_supported(kernel)) throw std::invalid_argument("kernel");
   if (frame_bytes_max < 64 || frame_bytes_max > (std::size_t{1} << 30)) {
     throw std::invalid_argument("frame_bytes_max");
   }
-  impl_ = std::make_unique<Impl>(markets, policy, frame_bytes_max);
+  impl_ = std::make_unique<Impl>(markets, policy, frame_bytes_max, kernel);
 }
 Decoder::~Decoder() = default;
 Decoder::Decoder(Decoder&&) noexcept = default;

@@ -1,9 +1,11 @@
 #pragma once
 
-// One WebSocket message -> one event in the ring slot, on simdjson's On-Demand parser. This is the
-// reference decoder: the fast paths must agree with it on every input, and fall back to it.
+// One WebSocket message -> one event in the ring slot. A fast decoder (fast/) guesses that the
+// frame is written as usual; what it declines, and every other frame, the reference decoder reads,
+// on simdjson's On-Demand parser. Both agree on every input, and only the reference refuses.
 //
 //   payload  {"type":"trade","code":"KRW-BTC",...}        | kDecodePadding bytes, never believed
+//   the reference:
 //      1st walk: up to the key `type` or `ty` -> kind, names to look for
 //      2nd walk: every key and value          -> members of the event in the slot
 //
@@ -18,6 +20,7 @@
 #include <span>
 #include <string_view>
 
+#include "upfeed/config.hpp"
 #include "upfeed/events.hpp"
 
 namespace upfeed {
@@ -87,6 +90,7 @@ struct Decoded {
   /// kind was read. Set on refused frames too, as is market, so that a loss can be charged.
   bool has_kind = false;
   EventKind kind = EventKind::status;
+  bool fast = false;  ///< a fast decoder accepted it; the reference was not asked
   MarketId market;
   std::uint32_t size_bytes = 0;         ///< of the record in the slot; 0 when there is none
   ServerError error;                    ///< when frame_class is error
@@ -102,14 +106,24 @@ enum class UnknownMarkets : std::uint8_t {
   intern   ///< added to the table, which takes its mutex: for replay and tools
 };
 
+/// Whether fast decoders know frames of this kind; all others are the reference's.
+[[nodiscard]] constexpr bool has_fast_path(EventKind kind) {
+  return kind == EventKind::ticker || kind == EventKind::trade || kind == EventKind::orderbook ||
+         kind == EventKind::candle;
+}
+/// Whether this processor can run it.
+[[nodiscard]] bool decode_kernel_supported(DecodeKernel kernel) noexcept;
+
 class Decoder {
  public:
   /// Allocates all it will ever need (about seven times frame_bytes_max).
   /// markets          must outlive the decoder.
   /// frame_bytes_max  longest payload accepted, 64 to 1 GiB; std::invalid_argument outside.
+  /// kernel           std::invalid_argument for one that is not supported here.
   /// errors           std::bad_alloc.
   explicit Decoder(MarketTable& markets, UnknownMarkets policy = UnknownMarkets::refuse,
-                   std::size_t frame_bytes_max = std::size_t{1} << 20);
+                   std::size_t frame_bytes_max = std::size_t{1} << 20,
+                   DecodeKernel kernel = DecodeKernel::automatic);
   ~Decoder();
   Decoder(Decoder&&) noexcept;
   Decoder& operator=(Decoder&&) noexcept;

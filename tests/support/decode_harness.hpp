@@ -18,8 +18,9 @@
 class DecodeHarness {
  public:
   explicit DecodeHarness(upfeed::UnknownMarkets policy = upfeed::UnknownMarkets::intern,
-                         std::size_t frame_bytes_max = 1U << 20U)
-      : markets(65536), decoder_(markets, policy, frame_bytes_max) {}
+                         std::size_t frame_bytes_max = 1U << 20U,
+                         upfeed::DecodeKernel kernel = upfeed::DecodeKernel::automatic)
+      : markets(65536), decoder_(markets, policy, frame_bytes_max, kernel) {}
 
   /// tail  repeated over the padding behind the frame.
   upfeed::Decoded decode(std::string_view text, std::string_view tail = "x") {

@@ -149,6 +149,14 @@ class Decimal {
   /// Normalises. exponent must lie in [-kExponentMax, kExponentMax] after normalisation, else the
   /// result is nullopt.
   [[nodiscard]] static std::optional<Decimal> from_parts(Int128 mantissa, int exponent) noexcept;
+  /// The same where nothing is to be normalised: mantissa without a trailing zero (or 0 with
+  /// exponent 0), exponent within the limits.
+  [[nodiscard]] static constexpr Decimal from_normalised(Int128 mantissa, int exponent) {
+    Decimal result;
+    result.mantissa_ = mantissa;
+    result.exponent_ = exponent;
+    return result;
+  }
   [[nodiscard]] static Decimal from(Price price) noexcept;
   [[nodiscard]] static Decimal from(WideQuantity quantity) noexcept;
   /// Any JSON number form, the whole text. nullopt: not a JSON number, more than 38 significant

@@ -28,6 +28,14 @@ enum class Batching : std::uint8_t {
   balanced     ///< after 100 ms of collecting
 };
 
+/// How frames of market data become events. All give the same events and refuse the same frames.
+enum class DecodeKernel : std::uint8_t {
+  automatic,  ///< the fastest that this processor has
+  reference,  ///< simdjson and a strict walk; the others ask it about frames they did not expect
+  scalar,     ///< 64-bit words, every processor
+  avx2
+};
+
 /// Where the exchange is. TLS with full verification, always.
 struct Endpoint {
   std::string host = "api.upbit.com";
@@ -139,6 +147,8 @@ struct FeedConfig {
   std::uint32_t dials_per_second = 5;    ///< budget of the endpoint
   std::uint32_t dials_per_minute = 100;  ///< budget of the endpoint
 
+  /// For tests and comparisons; one that this processor lacks is refused.
+  DecodeKernel decode_kernel = DecodeKernel::automatic;
   std::size_t message_bytes_max = std::size_t{1} << 20;  ///< larger messages end the connection
   std::uint32_t bad_frames_max = 32;       ///< undecodable frames in a row that end the connection
   std::size_t pending_markets_max = 4096;  ///< (market, stream) values kept while the ring is full

@@ -101,6 +101,10 @@ struct FeedMetrics {
   // Sums over all connections.
   std::uint64_t frames = 0;         ///< data frames of all kinds, answers and errors included
   std::uint64_t bytes = 0;          ///< payload of those frames
+  /// Of the frames of ticker, trade, order book and candle: read by the fast decoder, and left by
+  /// it to the slower reference because they were written in an unusual way (or refused).
+  std::uint64_t fast_frames = 0;
+  std::uint64_t fallback_frames = 0;
   std::uint64_t receive_calls = 0;  ///< successful receive system calls
   std::uint64_t requests_sent = 0;  ///< subscription requests
   std::uint64_t dials = 0;

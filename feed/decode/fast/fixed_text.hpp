@@ -1,0 +1,115 @@
+#pragma once
+
+// What the fast decoders expect to read, as constants of the compiler: the keys of every stream,
+// written from the tables of fields.hpp in either name set.
+//
+//   {"type":"trade"  ,"code":  ... ,"trade_price":  ... }       kPrefix, kKey<...>
+//   {"ask_price":  ... ,"bid_price":  ... ,"ask_size":  ...     kUnitKey<...>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+#include <utility>
+
+#include "decode/decode.hpp"
+#include "decode/fields.hpp"
+
+#define UPFEED_ALWAYS_INLINE inline __attribute__((always_inline))
+
+namespace upfeed::detail {
+
+/// Up to eight characters as a load reads them.
+consteval std::uint64_t word_of(std::string_view text) {
+  std::uint64_t word = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    word |= std::uint64_t{static_cast<unsigned char>(text[i])} << (8 * i);
+  }
+  return word;
+}
+
+/// Text that can be a template argument.
+template <std::size_t kSize>
+struct FixedText {
+  std::array<char, kSize> chars{};
+
+  constexpr FixedText() = default;
+  // Implicit, so that a literal is a template argument.
+  // NOLINTNEXTLINE(google-explicit-constructor)
+  constexpr FixedText(const char (&text)[kSize + 1]) {
+    for (std::size_t i = 0; i < kSize; ++i) chars[i] = text[i];
+  }
+  [[nodiscard]] static constexpr std::size_t size() { return kSize; }
+  /// Up to eight bytes from offset on, as a load reads them; zero beyond the end.
+  [[nodiscard]] consteval std::uint64_t word(std::size_t offset) const {
+    return word_of(std::string_view(chars.data(), kSize).substr(offset, 8));
+  }
+};
+template <std::size_t kSizeWithZero>
+FixedText(const char (&)[kSizeWithZero]) -> FixedText<kSizeWithZero - 1>;
+
+/// The parts one behind the other; kSize is their sizes' sum.
+template <std::size_t kSize, class... Parts>
+constexpr FixedText<kSize> join(Parts... parts) {
+  FixedText<kSize> out;
+  std::size_t size = 0;
+  const auto append = [&](std::string_view part) {
+    for (const char c : part) out.chars[size++] = c;
+  };
+  (append(parts), ...);
+  return out;
+}
+
+/// How frames of a stream begin: up to the type's closing quote, in candles up to the unit.
+template <class Event, bool kSimple>
+inline constexpr auto kPrefix = [] {
+  constexpr std::string_view key = kFields<Event>[0].key(kSimple);
+  constexpr std::string_view type = kTypeTexts[static_cast<std::size_t>(Event::kKind)];
+  constexpr std::string_view close = Event::kKind == EventKind::candle ? "" : "\"";
+  return join<5 + key.size() + type.size() + close.size()>(std::string_view("{\""), key,
+                                                           std::string_view("\":\""), type, close);
+}();
+
+/// What stands between two values of a frame, or of an order book unit.
+template <class Event, bool kSimple, std::size_t kIndex>
+inline constexpr auto kKey = [] {
+  constexpr std::string_view key = kFields<Event>[kIndex].key(kSimple);
+  return join<4 + key.size()>(std::string_view(",\""), key, std::string_view("\":"));
+}();
+template <UnitField kField, bool kSimple>
+inline constexpr auto kUnitKey = [] {
+  constexpr std::string_view key = kUnitFields[static_cast<std::size_t>(kField)].key(kSimple);
+  constexpr bool first = kField == UnitField{};
+  return join<4 + key.size()>(std::string_view(first ? "{\"" : ",\""), key,
+                              std::string_view("\":"));
+}();
+
+UPFEED_ALWAYS_INLINE std::uint64_t load_u64(const char* at) {
+  std::uint64_t word = 0;
+  std::memcpy(&word, at, sizeof word);
+  return word;
+}
+
+/// Reads no byte beyond the larger of kText's size and 8.
+template <FixedText kText>
+UPFEED_ALWAYS_INLINE bool starts_with(const char* at) {
+  constexpr std::size_t kSize = kText.size();
+  static_assert(kSize > 0);
+  if constexpr (kSize < 8) {
+    constexpr std::uint64_t kMask = (std::uint64_t{1} << (8 * kSize)) - 1;
+    return (load_u64(at) & kMask) == kText.word(0);
+  } else {
+    // Words of eight, the last one overlapping.
+    return [at]<std::size_t... kWord>(std::index_sequence<kWord...>)
+        __attribute__((always_inline)) {
+      constexpr auto kOffset = [](std::size_t word) {
+        return 8 * word + 8 <= kSize ? 8 * word : kSize - 8;
+      };
+      return (((load_u64(at + kOffset(kWord)) ^ kText.word(kOffset(kWord)))) | ...) == 0;
+    }
+    (std::make_index_sequence<(kSize + 7) / 8>());
+  }
+}
+
+}  // namespace upfeed::detail

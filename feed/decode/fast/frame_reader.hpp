@@ -1,0 +1,472 @@
+#pragma once
+
+// One frame, guessed and verified from left to right. The order of the reads is that of the tables
+// in fields.hpp; the steps are functions of the compiler's making, one per key.
+//
+//   {"type":"trade"   ,"code":"KRW-BTC"   ,"timestamp":1788335180423   ...   }
+//   kPrefix           kKey   text         kKey         number                end
+//
+// Each step takes the place it reads at and returns the place behind, or nullptr to decline; the
+// place is the one thing that the next step waits for, so it never goes through memory.
+//
+// Invariant before each step: at < end. A step reads at most a key and kValueReach bytes beyond at,
+// so it never leaves the padding; what it believed of bytes behind the end comes to light at the
+// next step, or at the closing brace, which must be the frame's last byte.
+//
+// Keys that the reference does not require may be missing; then the key after them is expected.
+//
+// Included by the kernels only, each within the instruction set it compiles for, after everything
+// that is included here.
+// A Kernel has:
+//   scan<kEnd>(at, Spelled&) -> false: not as usual. kEnd should stand behind the number, which is
+//                               for the caller to check.
+//   whole<kEnd>(at, uint64&) -> the same for a number of 18 digits at most.
+//   text<kCapacity>(at, char*) -> bytes of the text up to its closing quote, zero-padded to
+//                              kCapacity; kNoText: too long, or not plain printable ASCII.
+
+#include <algorithm>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <new>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <variant>
+
+#include "decode/decode.hpp"
+#include "decode/fast/fast.hpp"
+#include "decode/fast/fixed_text.hpp"
+#include "decode/fast/spelled.hpp"
+#include "decode/fields.hpp"
+#include "decode/value.hpp"
+
+namespace upfeed::detail {
+
+inline constexpr std::size_t kNoText = SIZE_MAX;
+/// Most bytes beyond its start that reading one value may touch.
+inline constexpr std::size_t kValueReach = 38;
+
+template <class Kernel>
+class FrameReader {
+ public:
+  UPFEED_ALWAYS_INLINE FrameReader(const char* end, const FastContext& context)
+      : end_(end), context_(context) {}
+
+  /// at  behind the frame's prefix.
+  template <class Event, bool kSimple>
+  UPFEED_ALWAYS_INLINE bool read(const char* at, const FrameMeta& meta, std::byte* slot,
+                                 Decoded& decoded) const noexcept {
+    Event& event = *new (slot) Event;
+    event.kind = Event::kKind;
+    event.size_bytes = sizeof(Event);
+    stamp(event, meta);
+    if constexpr (std::is_same_v<Event, CandleEvent>) {
+      at = read_candle_unit(at, event.unit);
+      if (at == nullptr) return false;
+    }
+    event.present = kFields<Event>[0].bit();
+    at = read_fields<Event, kSimple>(at, event, FieldsFrom1<Event>());
+    if (at == nullptr || at + 1 != end_ || *at != '}') return false;
+    if ((event.present & kRequiredMask<Event>) != kRequiredMask<Event>) return false;
+    if (!event.market.valid() && !intern(context_.markets, event)) return false;
+    decoded.errc = DecodeErrc::ok;
+    decoded.frame_class = FrameClass::event;
+    decoded.has_kind = true;
+    decoded.kind = Event::kKind;
+    decoded.market = event.market;
+    decoded.size_bytes = event.size_bytes;
+    return true;
+  }
+
+ private:
+  using At = const char*;
+  template <class Event>
+  using FieldsFrom1 = std::make_index_sequence<kFields<Event>.size() - 1>;
+
+  template <class Event, bool kSimple, std::size_t... kIndex>
+  UPFEED_ALWAYS_INLINE At read_fields(At at, Event& event, std::index_sequence<kIndex...>) const {
+    static_cast<void>(((at = read_field<Event, kSimple, kIndex + 1>(at, event)) && ...));
+    return at;
+  }
+
+  template <class Event, bool kSimple, std::size_t kIndex>
+  UPFEED_ALWAYS_INLINE At read_field(At at, Event& event) const {
+    constexpr const auto& kEntry = kFields<Event>[kIndex];
+    constexpr auto kKeyText = kKey<Event, kSimple, kIndex>;
+    static_assert(kKeyText.size() + kValueReach <= kDecodePadding + 1);
+    if (at >= end_) return nullptr;
+    if (!starts_with<kKeyText>(at)) return kEntry.required() ? nullptr : at;
+    at += kKeyText.size();
+    event.present |= kEntry.bit();
+    if constexpr (kEntry.nullable()) {
+      if (*at == 'n') {
+        event.null |= kEntry.bit();
+        return take<"null">(at);
+      }
+    }
+    constexpr auto kMember = std::get<kEntry.slot.index()>(kEntry.slot);
+    constexpr char kEnd = kIndex + 1 == kFields<Event>.size() ? '}' : ',';
+    using Member = std::remove_const_t<decltype(kMember)>;
+    if constexpr (std::is_same_v<Member, CodeSlot>) {
+      return read_code(at, event);
+    } else if constexpr (std::is_same_v<Member, UnitsSlot>) {
+      return read_units<kSimple>(at, event);
+    } else {
+      return read_value<kEnd>(at, event.*kMember);
+    }
+  }
+
+  template <FixedText kText>
+  UPFEED_ALWAYS_INLINE static At take(At at) {
+    return starts_with<kText>(at) ? at + kText.size() : nullptr;
+  }
+
+  // Numbers. The sign is taken off first: kernels know digits only.
+  template <char kEnd>
+  UPFEED_ALWAYS_INLINE At read_value(At at, Price& out) const {
+    return read_price<kEnd>(at, end_, out);
+  }
+  template <char kEnd>
+  __attribute__((noinline)) static At read_price(At at, const char* end, Price& out) noexcept {
+    std::int64_t raw = 0;
+    const At behind = read_signed<kEnd>(at, raw);
+    if (behind == nullptr) return read_slowly(at, end, out);
+    out = Price::from_raw(raw);
+    return behind;
+  }
+  template <char kEnd>
+  UPFEED_ALWAYS_INLINE At read_value(At at, WideQuantity& out) const {
+    return read_wide<kEnd>(at, end_, out);
+  }
+  template <char kEnd>
+  __attribute__((noinline)) static At read_wide(At at, const char* end,
+                                                WideQuantity& out) noexcept {
+    std::int64_t raw = 0;
+    const At behind = read_signed<kEnd>(at, raw);
+    if (behind == nullptr) return read_slowly(at, end, out);
+    out = WideQuantity::from_raw(raw);
+    return behind;
+  }
+  template <char kEnd>
+  UPFEED_ALWAYS_INLINE At read_value(At at, Decimal& out) const {
+    return read_decimal<kEnd>(at, end_, out);
+  }
+  template <char kEnd>
+  __attribute__((noinline)) static At read_decimal(At at, const char* end, Decimal& out) noexcept {
+    const bool negative = *at == '-';
+    Spelled number;
+    if (!Kernel().template scan<kEnd>(at + negative, number)) return read_slowly(at, end, out);
+    out = to_decimal(number, negative);
+    return at + negative + number.size;
+  }
+  template <char kEnd>
+  UPFEED_ALWAYS_INLINE At read_value(At at, ExchangeTime& out) const {
+    std::uint64_t wire = 0;
+    const std::size_t size = Kernel().template whole<kEnd>(at, wire);
+    if (size == 0) return read_slowly(at, end_, out);
+    out = ExchangeTime(static_cast<std::int64_t>(wire));
+    return at + size;
+  }
+  template <char kEnd>
+  UPFEED_ALWAYS_INLINE At read_value(At at, std::uint64_t& out) const {
+    const std::size_t size = Kernel().template whole<kEnd>(at, out);
+    return size != 0 ? at + size : read_slowly(at, end_, out);
+  }
+  template <char kEnd>
+  UPFEED_ALWAYS_INLINE static At read_signed(At at, std::int64_t& raw) {
+    const bool negative = *at == '-';
+    Spelled number;
+    std::int64_t magnitude = 0;
+    const Kernel kernel;
+    if (!kernel.template scan<kEnd>(at + negative, number)) return nullptr;
+    if (!to_magnitude(number, magnitude)) return nullptr;
+    raw = negative ? -magnitude : magnitude;
+    return at + negative + number.size;
+  }
+
+  /// A number that is spelled unusually, or no number.
+  [[nodiscard]] static std::string_view number_token(At at, const char* end) noexcept {
+    const char* behind = at;
+    while (behind < end && ((*behind >= '0' && *behind <= '9') || *behind == '-' ||
+                            *behind == '+' || *behind == '.' || *behind == 'e' || *behind == 'E')) {
+      ++behind;
+    }
+    return {at, static_cast<std::size_t>(behind - at)};
+  }
+  template <class Number>
+  __attribute__((noinline, cold)) static At read_slowly(At at, const char* end,
+                                                        Number& out) noexcept {
+    const std::string_view token = number_token(at, end);
+    return parse_value(token, out) == DecodeErrc::ok ? at + token.size() : nullptr;
+  }
+  template <class Number>
+  static At read_level_slowly(At at, const char* end, Number& out) noexcept {
+    const std::string_view token = number_token(at, end);
+    return parse_level_value(token, out) == DecodeErrc::ok ? at + token.size() : nullptr;
+  }
+
+  // Texts and literals.
+  template <char kEnd>
+  UPFEED_ALWAYS_INLINE At read_value(At at, bool& out) const {
+    out = *at == 't';
+    return out ? take<"true">(at) : take<"false">(at);
+  }
+  template <char kEnd, std::size_t kCapacity>
+  UPFEED_ALWAYS_INLINE At read_value(At at, InlineText<kCapacity>& out) const {
+    // The characters and then their count, as InlineText lays them out; written in place, since to
+    // read back what was just written in pieces would stall.
+    static_assert(sizeof(out) == kCapacity + 1 &&
+                  std::is_standard_layout_v<InlineText<kCapacity>> &&
+                  std::is_trivially_copyable_v<InlineText<kCapacity>>);
+    char* const bytes = reinterpret_cast<char*>(&out);
+    if (*at != '"') return nullptr;
+    const std::size_t size = Kernel::template text<kCapacity + 1>(at + 1, bytes);
+    if (size > kCapacity) return nullptr;
+    bytes[kCapacity] = static_cast<char>(size);
+    return at + size + 2;
+  }
+  template <char kEnd>
+  UPFEED_ALWAYS_INLINE At read_value(At at, Side& out) const {
+    return read_word<kSideTexts>(at, out);
+  }
+  template <char kEnd>
+  UPFEED_ALWAYS_INLINE At read_value(At at, Change& out) const {
+    return read_word<kChangeTexts>(at, out);
+  }
+  template <char kEnd>
+  UPFEED_ALWAYS_INLINE At read_value(At at, StreamType& out) const {
+    return read_word<kStreamTypeTexts>(at, out);
+  }
+  /// One of a few words of one length, found without a branch: which one it is, is news.
+  template <const auto& kTexts, class Enum>
+  UPFEED_ALWAYS_INLINE static At read_word(At at, Enum& out) {
+    constexpr std::size_t kSize = kTexts[1].size();
+    static_assert(kSize <= 8 && std::all_of(kTexts.begin() + 1, kTexts.end(),
+                                            [](auto text) { return text.size() == kSize; }));
+    constexpr std::uint64_t kMask = ~std::uint64_t{0} >> (64 - 8 * kSize);
+    const std::uint64_t word = load_u64(at + 1) & kMask;
+    const unsigned found = [word]<std::size_t... kIndex>(std::index_sequence<kIndex...>)
+        __attribute__((always_inline)) {
+      return ((word == word_of(kTexts[kIndex + 1]) ? static_cast<unsigned>(kIndex + 1) : 0U) | ...);
+    }
+    (std::make_index_sequence<kTexts.size() - 1>());
+    if (found == 0 || *at != '"' || at[kSize + 1] != '"') return nullptr;
+    out = static_cast<Enum>(found);
+    return at + kSize + 2;
+  }
+  UPFEED_ALWAYS_INLINE static At read_candle_unit(At at, CandleUnit& unit) {
+    const std::uint64_t word = load_u64(at);
+    std::size_t size = 0;
+    const auto is = [&]<std::size_t kIndex>(std::integral_constant<std::size_t, kIndex>) {
+      constexpr std::string_view kText = kCandleUnitTexts[kIndex];
+      constexpr std::uint64_t kMask = ~std::uint64_t{0} >> (64 - 8 * kText.size());
+      if ((word & kMask) != word_of(kText)) return;
+      size = kText.size();
+      unit = static_cast<CandleUnit>(kIndex);
+    };
+    [&]<std::size_t... kIndex>(std::index_sequence<kIndex...>) {
+      (is(std::integral_constant<std::size_t, kIndex>()), ...);
+    }
+    (std::make_index_sequence<kCandleUnitTexts.size()>());
+    return size != 0 && at[size] == '"' ? at + size + 1 : nullptr;
+  }
+
+  UPFEED_ALWAYS_INLINE At read_code(At at, EventHeader& event) const {
+    std::array<char, sizeof(MarketCode)> bytes;
+    static_assert(sizeof(MarketCode) == MarketCode::kLengthMax);
+    if (*at != '"') return nullptr;
+    const std::size_t size = Kernel::template text<sizeof(MarketCode)>(at + 1, bytes.data());
+    if (size == kNoText || size == 0) return nullptr;
+    // Not checked any further: only what is a code can be found in the table.
+    event.code = std::bit_cast<MarketCode>(bytes);
+    event.market = context_.markets.find(event.code);
+    return event.market.valid() || context_.interns_markets ? at + size + 2 : nullptr;
+  }
+  /// Last of all, so that a frame that is declined leaves the table as it was.
+  __attribute__((noinline, cold)) static bool intern(MarketTable& markets,
+                                                     EventHeader& event) noexcept {
+    const auto code = MarketCode::parse(event.code.view());
+    if (!code) return false;
+    event.market = markets.intern(*code);
+    return event.market.valid();
+  }
+
+  // The units of an order book. Between two of them the place is at the comma, so that a comma
+  // without a unit behind it is seen.
+  template <bool kSimple>
+  UPFEED_ALWAYS_INLINE At read_units(At at, OrderbookEvent& event) const {
+    Units units{event.unit_array(), context_.wide.data()};
+    while (true) {
+      at = read_usual_units<kSimple>(at, end_, units);
+      if (*at == ']' && units.count > 0) break;
+      if (units.count == kBookDepthMax) return nullptr;
+      at = read_unit_slowly<kSimple>(at, end_, units);
+      if (at == nullptr) return nullptr;
+    }
+    if (units.wide) widen(units);
+    finish_units(event, units.count, context_.wide, units.wide);
+    return at + 1;
+  }
+  /// Where units go.
+  struct Units {
+    BookUnit* narrow;
+    WideUnitSizes* exact;  ///< of the sizes that are beyond int64, until widen()
+    std::size_t count = 0;
+    bool wide = false;
+  };
+
+  /// Reads units up to the first one that is not as usual. Calls nothing, so that all constants of
+  /// the kernel stay in registers.
+  template <bool kSimple>
+  __attribute__((noinline)) static At read_usual_units(At at, const char* const end,
+                                                       Units& units) noexcept {
+    const Kernel kernel;
+    Units read = units;
+    char opener = read.count == 0 ? '[' : ',';
+    while (*at == opener && read.count < kBookDepthMax) {
+      BookUnit& unit = read.narrow[read.count];
+      WideUnitSizes& exact = read.exact[read.count];
+      At next = at + 1;
+      if (!(next = read_unit_price<UnitField::ask_price, kSimple>(kernel, next, end,
+                                                                  unit.ask_price)) ||
+          !(next = read_unit_price<UnitField::bid_price, kSimple>(kernel, next, end,
+                                                                  unit.bid_price)) ||
+          !(next = read_unit_size<UnitField::ask_size, kSimple>(kernel, next, end, unit.ask_size,
+                                                                exact.ask_size, read.wide)) ||
+          !(next = read_unit_size<UnitField::bid_size, kSimple>(kernel, next, end, unit.bid_size,
+                                                                exact.bid_size, read.wide)) ||
+          *next != '}') {
+        break;
+      }
+      at = next + 1;
+      ++read.count;
+      opener = ',';
+    }
+    units = read;
+    return at;
+  }
+  template <UnitField kField, bool kSimple>
+  UPFEED_ALWAYS_INLINE static At read_unit_key(At at, const char* end) {
+    constexpr auto kText = kUnitKey<kField, kSimple>;
+    static_assert(kText.size() + kValueReach <= kDecodePadding + 1);
+    return at < end ? take<kText>(at) : nullptr;
+  }
+  template <UnitField kField, bool kSimple>
+  UPFEED_ALWAYS_INLINE static At read_unit_price(const Kernel& kernel, At at, const char* end,
+                                                 Price& out) {
+    at = read_unit_key<kField, kSimple>(at, end);
+    if (at == nullptr) return nullptr;
+    Spelled number;
+    std::int64_t magnitude = 0;
+    if (!kernel.template scan<','>(at, number)) return nullptr;
+    if (!to_magnitude(number, magnitude)) return nullptr;
+    out = Price::from_raw(magnitude);
+    return at + number.size;
+  }
+  template <UnitField kField, bool kSimple>
+  UPFEED_ALWAYS_INLINE static At read_unit_size(const Kernel& kernel, At at, const char* end,
+                                                Quantity& out, WideQuantity& exact, bool& wide) {
+    at = read_unit_key<kField, kSimple>(at, end);
+    if (at == nullptr) return nullptr;
+    constexpr char kEnd = kField == UnitField::bid_size ? '}' : ',';
+    Spelled number;
+    std::int64_t magnitude = 0;
+    if (!kernel.template scan<kEnd>(at, number)) return nullptr;
+    if (to_magnitude(number, magnitude)) {
+      out = Quantity::from_raw(magnitude);
+    } else {
+      Uint128 beyond = 0;
+      if (!to_magnitude(number, beyond)) return nullptr;
+      exact = WideQuantity::from_raw(static_cast<Int128>(beyond));
+      out = Quantity::narrow(exact);
+      wide |= out.in_wide_form();
+    }
+    return at + number.size;
+  }
+
+  /// One unit, whatever its numbers look like.
+  template <bool kSimple>
+  __attribute__((noinline, cold)) static At read_unit_slowly(At at, const char* end,
+                                                             Units& units) noexcept {
+    if (*at != (units.count == 0 ? '[' : ',')) return nullptr;
+    ++at;
+    BookUnit& unit = units.narrow[units.count];
+    WideUnitSizes& exact = units.exact[units.count];
+    using enum UnitField;
+    if (!(at = read_unit_key<ask_price, kSimple>(at, end)) ||
+        !(at = read_level_slowly(at, end, unit.ask_price)) ||
+        !(at = read_unit_key<bid_price, kSimple>(at, end)) ||
+        !(at = read_level_slowly(at, end, unit.bid_price)) ||
+        !(at = read_unit_key<ask_size, kSimple>(at, end)) ||
+        !(at = read_level_slowly(at, end, exact.ask_size)) ||
+        !(at = read_unit_key<bid_size, kSimple>(at, end)) ||
+        !(at = read_level_slowly(at, end, exact.bid_size)) || *at != '}') {
+      return nullptr;
+    }
+    unit.ask_size = Quantity::narrow(exact.ask_size);
+    unit.bid_size = Quantity::narrow(exact.bid_size);
+    units.wide |= unit.ask_size.in_wide_form() || unit.bid_size.in_wide_form();
+    ++units.count;
+    return at + 1;
+  }
+  /// One wide size makes all of the frame wide.
+  __attribute__((noinline, cold)) static void widen(const Units& units) noexcept {
+    const auto set = [](const Quantity& size, WideQuantity& exact) {
+      if (!size.in_wide_form()) exact = WideQuantity::from_raw(size.raw());
+    };
+    for (std::size_t i = 0; i < units.count; ++i) {
+      set(units.narrow[i].ask_size, units.exact[i].ask_size);
+      set(units.narrow[i].bid_size, units.exact[i].bid_size);
+    }
+  }
+
+  const char* end_;
+  const FastContext& context_;
+};
+
+/// FastDecode of a kernel.
+template <class Kernel>
+class FrameDecoder {
+ public:
+  static bool decode(std::string_view text, const FrameMeta& meta, std::byte* slot,
+                     const FastContext& context, Decoded& decoded) noexcept {
+    const char* begin = text.data();
+    const char* end = begin + text.size();
+    // Shorter than any frame with its required keys; kernels read 16 bytes in front of a number.
+    constexpr std::size_t kFrameBytesMin = 32;
+    if (text.size() < kFrameBytesMin) return false;
+    if (*begin == '[') {  // a list of one
+      if (end[-1] != ']') return false;
+      ++begin;
+      --end;
+    }
+    // {"ty":...} or {"type":...}
+    return begin[4] == '"' ? decode_named<true>(begin, end, meta, slot, context, decoded)
+                           : decode_named<false>(begin, end, meta, slot, context, decoded);
+  }
+
+ private:
+  template <class Event, bool kSimple>
+  __attribute__((noinline)) static bool read(const char* at, const char* end, const FrameMeta& meta,
+                                             std::byte* slot, const FastContext& context,
+                                             Decoded& decoded) noexcept {
+    const FrameReader<Kernel> reader(end, context);
+    return reader.template read<Event, kSimple>(at, meta, slot, decoded);
+  }
+
+  template <bool kSimple>
+  UPFEED_ALWAYS_INLINE static bool decode_named(const char* begin, const char* end,
+                                                const FrameMeta& meta, std::byte* slot,
+                                                const FastContext& context, Decoded& decoded) {
+    const auto reads = [&]<class Event>(std::type_identity<Event>) __attribute__((always_inline)) {
+      constexpr auto kPrefixText = kPrefix<Event, kSimple>;
+      if (!starts_with<kPrefixText>(begin)) return false;
+      return read<Event, kSimple>(begin + kPrefixText.size(), end, meta, slot, context, decoded);
+    };
+    return reads(std::type_identity<OrderbookEvent>{}) || reads(std::type_identity<TradeEvent>{}) ||
+           reads(std::type_identity<TickerEvent>{}) || reads(std::type_identity<CandleEvent>{});
+  }
+};
+
+}  // namespace upfeed::detail
