@@ -63,13 +63,17 @@ bool is_word(std::string_view text) {
   });
 }
 
-Status set_codes(detail::Subscription& subscription, const CodeList& codes, MarketTable& markets) {
+Status set_codes(detail::Subscription& subscription, const CodeList& codes) {
   if (codes.view().empty()) return no_codes();
   for (const std::string_view text : codes.view()) {
     const auto code = MarketCode::parse(text);
     if (!code) return bad_code(text);
     if (!contains(subscription.codes, *code)) subscription.codes.push_back(*code);
   }
+  return Done{};
+}
+
+Status intern_codes(detail::Subscription& subscription, MarketTable& markets) {
   for (const MarketCode& code : subscription.codes) {
     const MarketId market = markets.intern(code);
     if (!market.valid()) {
@@ -80,6 +84,23 @@ Status set_codes(detail::Subscription& subscription, const CodeList& codes, Mark
     subscription.markets.push_back(market);
   }
   subscription.served.resize(subscription.codes.size());
+  return Done{};
+}
+
+/// Against what the exchange says it has, if that is known.
+Status check_rules(const detail::Subscription& subscription, const detail::MarketRules* rules) {
+  if (rules == nullptr) return Done{};
+  for (const MarketCode& code : subscription.codes) {
+    if (!rules->has(code)) {
+      return Error{Errc::unknown_market, "code is \"" + std::string(code.view()) +
+                                             "\": the exchange's market list does not have it"};
+    }
+    if (!rules->has_level(code, subscription.level)) {
+      return Error{Errc::bad_level, "level is " + subscription.level.to_string() + ": " +
+                                        std::string(code.view()) + " has " +
+                                        rules->levels_text(code)};
+    }
+  }
   return Done{};
 }
 
@@ -171,7 +192,11 @@ Result<SubscriptionId> Client::add(SubscriptionPtr subscription, const CodeList&
                                        ": this feed has " + std::to_string(connections) +
                                        " public ones, counted from 0; see FeedConfig::shards_max"};
   }
-  if (auto set = set_codes(*subscription, codes, core_->markets()); !set) return set.error();
+  if (auto set = set_codes(*subscription, codes); !set) return set.error();
+  if (auto known = check_rules(*subscription, core_->market_rules().get()); !known) {
+    return known.error();
+  }
+  if (auto set = intern_codes(*subscription, core_->markets()); !set) return set.error();
   return add_checked(std::move(subscription));
 }
 

@@ -2,8 +2,8 @@
 
 #include <bit>
 
-#include "net/login.hpp"
 #include "decode/decode.hpp"
+#include "net/login.hpp"
 
 namespace upfeed {
 

@@ -101,6 +101,10 @@ Client Feed::client(std::string name) {
   return Client(core_, std::move(name));
 }
 
+Status Feed::load_markets(std::chrono::milliseconds timeout) {
+  return core_->load_markets(timeout);
+}
+
 Status Feed::start() {
   return start_with(&poll_without_handler, nullptr);
 }

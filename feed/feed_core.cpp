@@ -116,6 +116,19 @@ void FeedCore::submit(Change change) {
   dispatcher_parker_.wake();
 }
 
+Status FeedCore::load_markets(std::chrono::milliseconds timeout) {
+  if (dispatcher_.on_this_thread()) {
+    return Error{Errc::called_from_callback,
+                 "load_markets: called from a callback, which it would hold up; call it from "
+                 "another thread"};
+  }
+  auto rules = fetch_market_rules(config_.endpoint, timeout);
+  if (!rules) return Error{rules.error().code, "load_markets: " + rules.error().message};
+  const std::lock_guard lock(rules_mutex_);
+  rules_ = std::make_shared<const MarketRules>(std::move(*rules));
+  return Done{};
+}
+
 void FeedCore::audit() {
   for (ConnectionCounters& connection : connections_) {
     connection.audits_asked.fetch_add(1, std::memory_order_relaxed);

@@ -17,6 +17,7 @@
 #include "dispatcher.hpp"
 #include "intake.hpp"
 #include "io_side.hpp"
+#include "market_rules.hpp"
 #include "outlet.hpp"
 #include "parker.hpp"
 #include "upfeed/feed.hpp"
@@ -68,6 +69,12 @@ class FeedCore {
   [[nodiscard]] Dispatcher& dispatcher() noexcept { return dispatcher_; }
   [[nodiscard]] MarketTable& markets() noexcept { return markets_; }
   [[nodiscard]] const MarketTable& markets() const noexcept { return markets_; }
+  Status load_markets(std::chrono::milliseconds timeout);
+  /// Null until load_markets() has succeeded.
+  [[nodiscard]] std::shared_ptr<const MarketRules> market_rules() const {
+    const std::lock_guard lock(rules_mutex_);
+    return rules_;
+  }
   [[nodiscard]] bool has_keys() const noexcept { return config_.keys != nullptr; }
   [[nodiscard]] bool regional() const noexcept { return config_.endpoint.regional; }
   [[nodiscard]] std::uint32_t public_connections() const noexcept { return plan_.public_max(); }
@@ -115,6 +122,8 @@ class FeedCore {
   std::atomic<bool> running_{false};
   std::atomic<bool> stopped_{false};
 
+  mutable std::mutex rules_mutex_;
+  std::shared_ptr<const MarketRules> rules_;
   std::atomic<std::uint64_t> next_id_{1};
   std::mutex client_mutex_;
 };

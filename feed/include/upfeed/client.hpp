@@ -124,7 +124,8 @@ class Client {
 
   /// Subscribe codes with a callback. An empty callback only makes the stream flow, for those who
   /// read it through Feed::poll(handler).
-  /// errors  empty_list, bad_code, bad_unit, bad_level, too_many_markets, stopped. On an error
+  /// errors  empty_list, bad_code, unknown_market (after Feed::load_markets), bad_unit, bad_level,
+  ///         bad_option (connection), too_many_markets, stopped. On an error
   ///         nothing is subscribed.
   Result<SubscriptionId> subscribe_ticker(const CodeList& codes, TickerCallback callback = {},
                                           SubscribeOptions options = {});

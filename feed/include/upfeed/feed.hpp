@@ -9,6 +9,7 @@
 // start() owns these threads; an embedder may instead call step_io() and poll() from one loop of
 // its own. Several feeds may live in one process; there is no global state.
 
+#include <chrono>
 #include <concepts>
 #include <memory>
 #include <string>
@@ -108,6 +109,12 @@ class Feed {
 
   /// A new client; the name is for people.
   [[nodiscard]] Client client(std::string name);
+
+  /// Asks the exchange, by REST, which markets and price groupings it has. From then on subscribe_*
+  /// refuses what it does not have; it would be ignored in silence. May be called again, to learn
+  /// of new markets. Blocks for at most `timeout`; independent of start(). errors  system (nothing
+  /// changes then; what was known stays known), called_from_callback.
+  Status load_markets(std::chrono::milliseconds timeout = std::chrono::seconds(10));
 
   /// Starts the feed's own threads. errors: already_running, stopped, system (a thread or a pin
   /// that failed; nothing runs then).

@@ -99,8 +99,8 @@ struct FeedMetrics {
   std::array<std::int64_t, kStreamCount> lag_ns{};
 
   // Sums over all connections.
-  std::uint64_t frames = 0;         ///< data frames of all kinds, answers and errors included
-  std::uint64_t bytes = 0;          ///< payload of those frames
+  std::uint64_t frames = 0;  ///< data frames of all kinds, answers and errors included
+  std::uint64_t bytes = 0;   ///< payload of those frames
   /// Of the frames of ticker, trade, order book and candle: read by the fast decoder, and left by
   /// it to the slower reference because they were written in an unusual way (or refused).
   std::uint64_t fast_frames = 0;
