@@ -123,6 +123,10 @@ void check_times(Checks& checks, const FeedConfig& config) {
   checks.range(config.connect_timeout, "connect_timeout", 10, kMinute, "10 ms to 60000 ms");
   checks.range(config.tls_timeout, "tls_timeout", 10, kMinute, "10 ms to 60000 ms");
   checks.range(config.http_timeout, "http_timeout", 10, kMinute, "10 ms to 60000 ms");
+  checks.require(config.backfill.count() == 0 ||
+                     (config.backfill.count() >= 100 && config.backfill.count() <= kMinute),
+                 "backfill", std::to_string(config.backfill.count()) + " ms",
+                 "0, or 100 ms to 60000 ms");
   checks.range(config.stable_period, "stable_period", 0, 10 * kMinute, "0 ms to 600000 ms");
   checks.range(config.backoff_base, "backoff_base", 1, kMinute, "1 ms to 60000 ms");
   checks.range(config.backoff_cap, "backoff_cap", 1, 10 * kMinute, "1 ms to 600000 ms");

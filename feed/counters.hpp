@@ -99,7 +99,7 @@ using StageHistograms = std::array<SharedHistogram, kStageCount>;
 /// Written by the dispatcher.
 struct DispatchCounters {
   std::array<Counter, kStreamCount> delivered, superseded;
-  Counter callback_errors, book_faults, gaps, heartbeat_ns;
+  Counter callback_errors, book_faults, gaps, backfilled, heartbeat_ns;
   Gauge queueing_ns;
 };
 

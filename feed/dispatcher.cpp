@@ -63,7 +63,8 @@ std::uint32_t Dispatcher::begin_poll() noexcept {
   dispatched_at_ = mono_now();
   counters_.heartbeat_ns.set(static_cast<std::uint64_t>(dispatched_at_.ns));
   const bool changed = apply_changes();
-  const bool moved = moving() && end_moves();
+  const bool moved = !moving_.empty() && end_moves();
+  if (backfiller_ != nullptr) end_holds();
   return changed || moved ? put_wanted_sets() : 0;
 }
 
@@ -72,7 +73,8 @@ void Dispatcher::end_poll() noexcept {
 }
 
 bool Dispatcher::has_work() noexcept {
-  if (changes_.size_approx() != 0) return true;
+  if (changes_.size_approx() != 0 || !injected_.empty()) return true;
+  if (backfiller_ != nullptr && backfiller_->has_results()) return true;
   return std::any_of(rings_.begin(), rings_.end(),
                      [](SpscRing* ring) { return !ring->peek().empty(); });
 }
@@ -100,8 +102,10 @@ void Dispatcher::release_record() noexcept {
 
 Dispatched Dispatcher::next() noexcept {
   for (;;) {
+    if (!injected_.empty()) return next_injected();
     current_ = take_record();
     if (current_ == nullptr) return {};
+    if (!holding_.empty() && ends_holds(*current_)) continue;
     const auto kind = static_cast<std::size_t>(current_->kind);
     if (is_market_stream(current_->kind)) {
       current_route_ = route_at(stream_slot(*current_), current_->market).get();
@@ -110,8 +114,19 @@ Dispatched Dispatcher::next() noexcept {
         release_record();
         continue;
       }
+      if (current_route_ != nullptr && current_route_->hold != nullptr) {
+        hold_back(*current_route_, static_cast<const TradeEvent&>(*current_));
+        release_record();
+        continue;
+      }
       if (current_route_ != nullptr && current_route_->gap.pending) {
         fill_gap_event(*current_route_, *current_);
+        if (backfiller_ != nullptr && gap_event_.last_sequential_id != 0 &&
+            gap_event_.first_sequential_id > gap_event_.last_sequential_id) {
+          begin_hold(*current_route_, static_cast<const TradeEvent&>(*current_));
+          release_record();
+          continue;
+        }
         gap_told_ = true;
         return {&gap_event_, nullptr};
       }
@@ -141,7 +156,17 @@ Dispatched Dispatcher::next() noexcept {
   return {current_, book};
 }
 
+/// True: held trades go out first; the record stays where it is until they have.
+bool Dispatcher::ends_holds(const EventHeader& event) {
+  if (event.kind != EventKind::status) return false;
+  const auto& status = static_cast<const StatusEvent&>(event);
+  if (status.state == SessionState::live) return false;
+  end_holds_of(status.connection);
+  return !injected_.empty();
+}
+
 void Dispatcher::finish() noexcept {
+  if (!injected_.empty()) return finish_injected();
   if (gap_told_ && current_route_ != nullptr && current_route_->gap.pending) {
     deliver(gap_event_);
     current_route_->gap.pending = false;
@@ -402,7 +427,7 @@ bool Dispatcher::wants(const EventHeader& event, const Route& route,
   const bool news = entry.book != nullptr ? entry.book->news : !route.repeated;
   switch (entry.subscription->mode) {
     case StreamMode::snapshot_only:
-      return !served;
+      return !served && (event.flags & kBackfilled) == 0;
     case StreamMode::realtime_only:
       // A snapshot that brings news stands for the change that was swallowed.
       return !snapshot ||

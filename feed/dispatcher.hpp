@@ -23,17 +23,20 @@
 // pass_ odd, then reads `alive` before each call. All four sequentially consistent, so either the
 // call is not made or the unsubscriber sees the odd pass and waits for its end.
 //
-// dispatcher.cpp has the way of an event, routing.cpp what changes when somebody subscribes.
+// dispatcher.cpp has the way of an event, holding.cpp that of trades behind a gap, routing.cpp what
+// changes when somebody subscribes.
 
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <deque>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <thread>
 #include <vector>
 
+#include "backfill.hpp"
 #include "concurrentqueue/concurrentqueue.h"
 #include "connection_plan.hpp"
 #include "counters.hpp"
@@ -75,6 +78,12 @@ class Dispatcher {
   /// mailboxes  one per connection of the plan; they outlive the dispatcher's last poll.
   Dispatcher(const MarketTable& markets, std::vector<SpscRing*> rings, const ConnectionPlan& plan,
              std::span<WantedMailbox> mailboxes, bool stage_stamps);
+  /// Trades that outages hide are asked of `backfiller`, and later ones wait for them as long as
+  /// hold_ns. Before the first poll.
+  void backfill_with(Backfiller& backfiller, std::int64_t hold_ns) noexcept {
+    backfiller_ = &backfiller;
+    hold_ns_ = hold_ns;
+  }
 
   // Any thread.
   void submit(Change change) { changes_.enqueue(std::move(change)); }
@@ -103,8 +112,9 @@ class Dispatcher {
   void disconnect_books() noexcept;
   /// A sleeper's second look.
   [[nodiscard]] bool has_work() noexcept;
-  /// Streams are moving to another connection: begin_poll() wants to be called now and then.
-  [[nodiscard]] bool moving() const noexcept { return !moving_.empty(); }
+  /// Streams are moving to another connection, or trades wait for others: begin_poll() wants to be
+  /// called now and then.
+  [[nodiscard]] bool has_timers() const noexcept { return !moving_.empty() || !holding_.empty(); }
 
  private:
   static constexpr std::uint32_t kNoConnection = UINT32_MAX;
@@ -132,6 +142,19 @@ class Dispatcher {
     MonoTime started;
     MonoTime lost;
     std::uint64_t last_id = 0;
+  };
+  /// Trades that wait for those the outage before them hid.
+  struct Hold {
+    std::uint64_t job = 0;
+    GapEvent gap;
+    MonoTime until;
+    std::vector<TradeEvent> trades;
+  };
+  /// What goes out in front of the next record.
+  struct Injected {
+    GapEvent gap{};
+    TradeEvent trade{};
+    bool is_gap = false;
   };
   struct BookEntry {
     Decimal level;
@@ -165,6 +188,7 @@ class Dispatcher {
     Source source;  // of the newest event; epoch 0: none yet
     Gap gap;
     std::unique_ptr<RecentTrades> recent;  // of trades
+    std::unique_ptr<Hold> hold;            // of trades, while a gap is filled
     bool overlapping = false;              // two sources carry it, on purpose
     MonoTime taken_over;                   // first event of the younger one; 0: none yet
   };
@@ -211,6 +235,16 @@ class Dispatcher {
   template <class Callback, class... Args>
   void call(Subscription& subscription, const Args&... args) noexcept;
 
+  // Holding (holding.cpp).
+  void begin_hold(Route& route, const TradeEvent& first);
+  void hold_back(Route& route, const TradeEvent& trade);
+  void end_hold(Route& route, const BackfillResult& result);
+  void end_holds();
+  void end_holds_of(std::uint32_t connection);
+  [[nodiscard]] bool ends_holds(const EventHeader& event);
+  [[nodiscard]] Dispatched next_injected() noexcept;
+  void finish_injected() noexcept;
+
   // Changes; these allocate.
   bool apply_changes();
   void add(const std::shared_ptr<Subscription>& subscription);
@@ -247,6 +281,12 @@ class Dispatcher {
   std::vector<RouteKey> moving_;
   mutable std::mutex told_mutex_;  // cold: plan() against put_wanted_sets()
   std::vector<WantedSet> told_;    // by connection
+
+  Backfiller* backfiller_ = nullptr;
+  std::int64_t hold_ns_ = 0;
+  std::uint64_t hold_jobs_ = 0;
+  std::vector<RouteKey> holding_;
+  std::deque<Injected> injected_;
 
   std::size_t ring_index_ = 0;
   std::size_t ring_taken_ = 0;

@@ -12,9 +12,9 @@ namespace {
 // How long stop() waits for a dispatcher that does not empty the ring.
 constexpr std::int64_t kDrainNs = 500'000'000;
 
-// How often a sleeping dispatcher looks up: as a sign of life, and while streams move.
+// How often a sleeping dispatcher looks up: as a sign of life, and while it has timers.
 constexpr int kHeartbeatMs = 1'000;
-constexpr int kMovingWaitMs = 100;
+constexpr int kTimersWaitMs = 100;
 
 struct NoHandler {};
 
@@ -59,6 +59,11 @@ FeedCore::FeedCore(const FeedConfig& config, std::unique_ptr<CaptureReader> capt
                                          connections_.front());
   } else {
     make_live_lanes();
+    if (config.backfill.count() != 0) {
+      backfiller_ =
+          std::make_unique<Backfiller>(config_.endpoint, [this] { dispatcher_parker_.wake(); });
+      dispatcher_.backfill_with(*backfiller_, std::chrono::nanoseconds(config.backfill).count());
+    }
   }
 }
 
@@ -220,7 +225,7 @@ void FeedCore::run_dispatcher() {
     if (dispatcher_.has_work() || stop_dispatcher_.load(std::memory_order_acquire)) {
       dispatcher_parker_.cancel();
     } else {
-      dispatcher_parker_.wait(dispatcher_.moving() ? kMovingWaitMs : kHeartbeatMs);
+      dispatcher_parker_.wait(dispatcher_.has_timers() ? kTimersWaitMs : kHeartbeatMs);
     }
   }
 }
@@ -288,6 +293,7 @@ Status FeedCore::stop() {
     join();
   }
   dispatcher_.disconnect_books();
+  if (backfiller_ != nullptr) backfiller_->stop();
   return Done{};
 }
 
@@ -374,6 +380,7 @@ void FeedCore::add_thread_metrics(FeedMetrics& metrics, MonoTime now) const {
   metrics.callback_errors = dispatched.callback_errors.get();
   metrics.book_faults = dispatched.book_faults.get();
   metrics.gaps = dispatched.gaps.get();
+  metrics.backfilled = dispatched.backfilled.get();
   metrics.queueing_ns = std::max<std::int64_t>(dispatched.queueing_ns.get(), 0);
   if (running() && oldest != 0) {
     metrics.heartbeat_ns = std::max<std::int64_t>(now.ns - static_cast<std::int64_t>(oldest), 0);

@@ -111,6 +111,7 @@ class FeedCore {
   std::vector<std::unique_ptr<IoLane>> lanes_;
   Dispatcher dispatcher_;
   Parker dispatcher_parker_;
+  std::unique_ptr<Backfiller> backfiller_;  // null without FeedConfig::backfill
 
   PollFunction poll_ = nullptr;
   void* handler_ = nullptr;

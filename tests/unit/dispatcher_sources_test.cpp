@@ -192,10 +192,10 @@ TEST(DispatcherSources, a_stream_moves_without_a_hole) {
 
   // The overlap is over when a second has passed since the new connection spoke.
   pipe.dispatcher.submit({.sharding = Sharding{.connections = 2, .by = ShardBy::type}});
-  EXPECT_TRUE(pipe.dispatcher.moving());
+  EXPECT_TRUE(pipe.dispatcher.has_timers());
   std::this_thread::sleep_for(std::chrono::milliseconds(1050));
   pipe.poll();
-  EXPECT_FALSE(pipe.dispatcher.moving());
+  EXPECT_FALSE(pipe.dispatcher.has_timers());
   EXPECT_EQ(pipe.changed, 0b01U);
   const WantedSet left = pipe.wanted(0);
   ASSERT_EQ(left.size(), 1U);

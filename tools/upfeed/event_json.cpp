@@ -40,7 +40,9 @@ void append_gap(const GapEvent& event, JsonWriter& json) {
       .field("ended_mono_ns", event.ended_mono.ns);
   if (event.gap_kind == EventKind::trade) {
     json.field("last_sequential_id", event.last_sequential_id)
-        .field("first_sequential_id", event.first_sequential_id);
+        .field("first_sequential_id", event.first_sequential_id)
+        .field("backfilled", event.backfilled)
+        .field("backfill_complete", event.backfill_complete);
   }
 }
 

@@ -351,6 +351,8 @@ struct GapEvent : EventHeader {
   MonoTime ended_mono;                      ///< the first event after it
   std::uint64_t last_sequential_id = 0;     ///< trades: the last before; 0: none
   std::uint64_t first_sequential_id = 0;    ///< trades: the first after
+  std::uint32_t backfilled = 0;    ///< trades: how many fetched ones follow, flagged kBackfilled
+  bool backfill_complete = false;  ///< they are all there were, as far as the exchange tells
 };
 
 static_assert(std::is_trivially_copyable_v<TickerEvent> &&

@@ -138,6 +138,11 @@ struct FeedConfig {
   /// A public connection that has lived this long is replaced by a younger one before it is closed,
   /// so that nothing is missed; 0: never. At least 1 s.
   std::chrono::milliseconds renew_after{0};
+  /// Trades that an outage hides are fetched by REST and delivered in order, flagged kBackfilled,
+  /// behind their GapEvent; the market's later trades wait for them so long at most. 0: not
+  /// fetched. The exchange takes ten calls a second, so after an outage of many markets not all
+  /// get their turn in time; their GapEvent says so. 100 ms to 60 s.
+  std::chrono::milliseconds backfill{0};
   /// A connection that lived this long counts as stable: after its loss the first dial is at once.
   std::chrono::milliseconds stable_period{10'000};
   std::chrono::milliseconds backoff_base{100};

@@ -113,6 +113,7 @@ struct FeedMetrics {
   std::uint64_t callback_errors = 0;  ///< callbacks that threw
   std::uint64_t book_faults = 0;      ///< order book frames that failed the integrity check
   std::uint64_t gaps = 0;             ///< GapEvents
+  std::uint64_t backfilled = 0;       ///< trades that an outage hid and REST told
   std::uint64_t ring_bytes_high = 0;  ///< high-water mark of the fullest ring
   std::uint64_t ring_bytes = 0;       ///< capacity of each ring
   std::uint64_t pending_records = 0;  ///< waiting for room in a ring now
