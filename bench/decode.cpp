@@ -136,7 +136,7 @@ bool agrees(const DoubleRecord& record, const Event& event) {
               same &= record.integers[i] == std::uint64_t{member};
             } else if constexpr (requires { member.view(); }) {
               same &= record.texts[i] == member.view();
-            } else {
+            } else if constexpr (requires { to_string(member); }) {
               same &= record.texts[i] == to_string(member);
             }
           }

@@ -16,12 +16,10 @@ std::string differing_field(const Event& a, const Event& b) {
   for (const auto& entry : detail::kFields<Event>) {
     const bool same = std::visit(
         [&](auto slot) {
-          if constexpr (std::is_member_object_pointer_v<decltype(slot)>) {
-            // Times compare as instants; here the number on the wire counts.
-            if constexpr (requires { (a.*slot).wire(); })
-              return (a.*slot).wire() == (b.*slot).wire();
-            else
-              return a.*slot == b.*slot;
+          if constexpr (requires { (a.*slot).wire(); }) {
+            return (a.*slot).wire() == (b.*slot).wire();  // times compare as instants
+          } else if constexpr (requires { a.*slot == b.*slot; }) {
+            return a.*slot == b.*slot;
           } else {
             return true;
           }
@@ -36,8 +34,13 @@ std::string differing_field(const Event& a, const Event& b) {
     if (a.unit_count != b.unit_count || a.ask_count != b.ask_count || a.bid_count != b.bid_count) {
       return "counts";
     }
-    // The records behind the event have no padding.
-    if (std::memcmp(a.unit_array(), b.unit_array(), a.size_bytes - sizeof(Event)) != 0) {
+    // Units and wide sizes lie one behind the other without padding.
+    const auto bytes = [](const Event& event) {
+      const auto* const begin = reinterpret_cast<const char*>(event.unit_array());
+      const auto* const end = reinterpret_cast<const char*>(&event) + event.size_bytes;
+      return std::string_view(begin, static_cast<std::size_t>(end - begin));
+    };
+    if (bytes(a) != bytes(b)) {
       return "units";
     }
   }
