@@ -101,7 +101,7 @@ void check_connections(Checks& checks, const FeedConfig& config) {
 }
 
 void check_keys(Checks& checks, const FeedConfig& config) {
-  checks.named(config.token_algorithm, "token_algorithm", TokenAlgorithm::hs512, "hs256, hs512");
+  checks.named(config.token_algorithm, "token_algorithm", TokenAlgorithm::hs256, "hs512, hs256");
   if (config.keys == nullptr) return;
   checks.require(config.keys->usable(), "keys", "unusable",
                  "what ApiKeys::from_environment or from_file has loaded");

@@ -62,6 +62,13 @@ bool names_a_secret(std::string_view name) {
   });
 }
 
+/// The setting of "section.name".
+const Field* field_of_key(std::string_view key) {
+  const std::size_t dot = key.find('.');
+  if (dot == std::string_view::npos) return nullptr;
+  return detail::find_field(key.substr(0, dot), key.substr(dot + 1));
+}
+
 constexpr std::string_view kSecretAdvice =
     ": keys of accounts are never part of a configuration; keep them in the variables "
     "UPBIT_ACCESS_KEY and UPBIT_SECRET_KEY";
@@ -193,7 +200,8 @@ void Reading::take_profile(const std::string& profile, Place place) {
 void Reading::take_entry(const TomlEntry& entry) {
   const Place place = place_of(entry);
   const std::string where = name_ + ":" + std::to_string(entry.line) + ": ";
-  if (names_a_secret(entry.name) || names_a_secret(entry.section)) {
+  const Field* const field = detail::find_field(entry.section, entry.name);
+  if (field == nullptr && (names_a_secret(entry.name) || names_a_secret(entry.section))) {
     const std::string key = entry.name.empty() ? "[" + entry.section + "]" : entry.name;
     problems_.push_back({entry.line, where + key + std::string(kSecretAdvice)});
     return;
@@ -213,7 +221,6 @@ void Reading::take_entry(const TomlEntry& entry) {
   }
   // The section has been refused as a whole.
   if (!top_level && !is_section(entry.section)) return;
-  const Field* const field = detail::find_field(entry.section, entry.name);
   if (field == nullptr) {
     return refuse(place,
                   with_suggestion(": no such setting", suggestion(entry.section, entry.name)));
@@ -239,7 +246,7 @@ void Reading::take_faults(const std::vector<detail::TomlFault>& faults) {
   for (const detail::TomlFault& fault : faults) {
     std::string text = name_ + ":" + std::to_string(fault.line) + ": ";
     if (!fault.key.empty()) text += fault.key;
-    if (names_a_secret(fault.key)) {
+    if (names_a_secret(fault.key) && field_of_key(fault.key) == nullptr) {
       text += kSecretAdvice;
     } else {
       text += (fault.key.empty() ? "" : ": ") + ("no TOML: " + fault.what);
@@ -290,6 +297,7 @@ Result<FeedConfig> Reading::finish() {
       return each.member == problem.field;
     });
     const std::string must = ": must be " + std::string(problem.allowed);
+    UPFEED_ASSERT(field != all.end());  // the one without a row, `keys`, is never set here
     const auto& place = places_[static_cast<std::size_t>(field - all.begin())];
     if (place) {
       refuse(*place, must);

@@ -17,14 +17,14 @@ constexpr std::array<std::string_view, 2> kBatchings{"aggressive", "balanced"};
 constexpr std::array<std::string_view, 3> kWaits{"spin", "yield", "park"};
 constexpr std::array<std::string_view, 2> kShardings{"market", "type"};
 constexpr std::array<std::string_view, 4> kKernels{"automatic", "reference", "scalar", "avx2"};
-constexpr std::array<std::string_view, 2> kAlgorithms{"hs256", "hs512"};
+constexpr std::array<std::string_view, 2> kAlgorithms{"hs512", "hs256"};
 constexpr std::array<std::string_view, 4> kRegions{"kr", "sg", "id", "th"};
 static_assert(static_cast<std::size_t>(WireFormat::simple_list) == 3 &&
               static_cast<std::size_t>(Batching::balanced) == 1 &&
               static_cast<std::size_t>(WaitPolicy::park) == 2 &&
               static_cast<std::size_t>(ShardBy::type) == 1 &&
               static_cast<std::size_t>(DecodeKernel::avx2) == 3 &&
-              static_cast<std::size_t>(TokenAlgorithm::hs512) == 1 &&
+              static_cast<std::size_t>(TokenAlgorithm::hs256) == 1 &&
               static_cast<std::size_t>(Region::thailand) == 3);
 
 template <class Type>
@@ -162,7 +162,7 @@ constexpr std::array kAccount{
         "a host beside the exchange's own that keys may go to",
         [](auto& config) -> auto& { return config.keys_host; }),
     row(
-        {"account", "token_algorithm", "token_algorithm"}, "hs256, hs512", "of login tokens",
+        {"account", "token_algorithm", "token_algorithm"}, "hs512, hs256", "of login tokens",
         [](auto& config) -> auto& { return config.token_algorithm; }),
 };
 
@@ -199,6 +199,10 @@ constexpr std::array kRequests{
         {"requests", "first_data_timeout_ms", "first_data_timeout"}, "100 ms to 600000 ms",
         "a wanted code without a first frame so long after its request is reported",
         [](auto& config) -> auto& { return config.first_data_timeout; }),
+    row(
+        {"requests", "audit_timeout_ms", "audit_timeout"}, "100 ms to 60000 ms",
+        "for the answer to `Feed::audit`",
+        [](auto& config) -> auto& { return config.audit_timeout; }),
 };
 
 constexpr std::array kSharding{
@@ -280,7 +284,7 @@ constexpr std::array kConnection{
         {"connection", "http_timeout_ms", "http_timeout"}, kStep, "of the HTTP upgrade",
         [](auto& config) -> auto& { return config.http_timeout; }),
     row(
-        {"connection", "renew_after_ms", "renew_after"}, "0, or at least 60000 ms",
+        {"connection", "renew_after_ms", "renew_after"}, "0, or at least 1000 ms",
         "age at which a connection is replaced without a loss; 0: never",
         [](auto& config) -> auto& { return config.renew_after; }),
 };
@@ -333,8 +337,8 @@ constexpr auto joined(const Arrays&... arrays) {
   return all;
 }
 
-constexpr auto kFields = joined(kEndpoint, kRequests, kSharding, kThreads, kLimits, kConnection,
-                                kReconnect, kDiagnostics);
+constexpr auto kFields = joined(kEndpoint, kAccount, kRequests, kSilences, kSharding, kThreads,
+                                kLimits, kConnection, kReconnect, kDiagnostics);
 
 }  // namespace
 
