@@ -1,7 +1,10 @@
 #include "upfeed/config.hpp"
 
+#include <arpa/inet.h>
+
 #include <bit>
 
+#include "config_checks.hpp"
 #include "decode/decode.hpp"
 #include "net/login.hpp"
 
@@ -9,31 +12,48 @@ namespace upfeed {
 
 namespace {
 
+using detail::FieldProblem;
+
 constexpr std::uint32_t kIoThreadsMax = 8;
+constexpr int kCpuMax = 1023;  // what a cpu_set_t holds
 
 class Checks {
  public:
-  void require(bool good, const char* field, const std::string& value, const char* allowed) {
-    if (good) return;
-    errors_.push_back(
-        {Errc::bad_config, std::string(field) + " is " + value + ": must be " + allowed});
+  void require(bool good, std::string_view field, std::string value, std::string_view allowed) {
+    if (!good) problems_.push_back({field, std::move(value), allowed});
   }
-  void range(std::chrono::milliseconds value, const char* field, std::int64_t min_ms,
-             std::int64_t max_ms, const char* allowed) {
+  template <class Number>
+  void range(Number value, std::string_view field, Number min, Number max,
+             std::string_view allowed) {
+    require(value >= min && value <= max, field, std::to_string(value), allowed);
+  }
+  void range(std::chrono::milliseconds value, std::string_view field, std::int64_t min_ms,
+             std::int64_t max_ms, std::string_view allowed) {
     require(value.count() >= min_ms && value.count() <= max_ms, field,
             std::to_string(value.count()) + " ms", allowed);
   }
-  [[nodiscard]] std::vector<Error> take() { return std::move(errors_); }
+  /// last  the enumerator of the largest value.
+  template <class Enum>
+  void named(Enum value, std::string_view field, Enum last, std::string_view allowed) {
+    require(value <= last, field, "number " + std::to_string(static_cast<unsigned>(value)),
+            allowed);
+  }
+  [[nodiscard]] std::vector<FieldProblem> take() { return std::move(problems_); }
 
  private:
-  std::vector<Error> errors_;
+  std::vector<FieldProblem> problems_;
 };
 
+/// A name or an address; the port and the scheme have no place in it.
+bool is_host(const std::string& host) {
+  in6_addr address;
+  if (::inet_pton(AF_INET6, host.c_str(), &address) == 1) return true;
+  return !host.empty() && host.find_first_of("/:@ \t\r\n") == std::string::npos;
+}
+
 void check_endpoint(Checks& checks, const Endpoint& endpoint) {
-  checks.require(
-      !endpoint.host.empty() && endpoint.host.find_first_of("/: \t\r\n") == std::string::npos,
-      "endpoint.host", "\"" + endpoint.host + "\"",
-      "a host name or address without scheme, port or path");
+  checks.require(is_host(endpoint.host), "endpoint.host", "\"" + endpoint.host + "\"",
+                 "a host name or address without scheme, port or path");
   checks.require(endpoint.port != 0, "endpoint.port", std::to_string(endpoint.port), "1 to 65535");
   checks.require(!endpoint.path.empty() && endpoint.path.front() == '/' &&
                      endpoint.path.find_first_of(" \t\r\n") == std::string::npos,
@@ -47,40 +67,41 @@ void check_sizes(Checks& checks, const FeedConfig& config) {
                      config.ring_bytes <= kRingMax,
                  "ring_bytes", std::to_string(config.ring_bytes),
                  "a power of two from 65536 to 1073741824");
-  checks.require(config.market_capacity >= 1 && config.market_capacity <= 65'536, "market_capacity",
-                 std::to_string(config.market_capacity), "1 to 65536");
-  checks.require(
-      config.message_bytes_max >= 4096 && config.message_bytes_max <= (std::size_t{64} << 20),
-      "message_bytes_max", std::to_string(config.message_bytes_max), "4096 to 67108864");
-  checks.require(config.bad_frames_max >= 1, "bad_frames_max",
-                 std::to_string(config.bad_frames_max), "at least 1");
-  checks.require(config.pending_markets_max >= 1 && config.pending_markets_max <= 1'000'000,
-                 "pending_markets_max", std::to_string(config.pending_markets_max), "1 to 1000000");
-  checks.require(config.dials_per_second >= 1 && config.dials_per_second <= 1'000'000,
-                 "dials_per_second", std::to_string(config.dials_per_second), "1 to 1000000");
-  checks.require(config.dials_per_minute >= 1 && config.dials_per_minute <= 1'000'000,
-                 "dials_per_minute", std::to_string(config.dials_per_minute), "1 to 1000000");
-  checks.require(config.io_cpu >= -1, "io_cpu", std::to_string(config.io_cpu),
-                 "-1 (not pinned) or a core");
-  checks.require(config.dispatcher_cpu >= -1, "dispatcher_cpu",
-                 std::to_string(config.dispatcher_cpu), "-1 (not pinned) or a core");
+  checks.range(config.market_capacity, "market_capacity", 1U, 65'536U, "1 to 65536");
+  checks.range(config.message_bytes_max, "message_bytes_max", std::size_t{4096},
+               std::size_t{64} << 20, "4096 to 67108864");
+  checks.range(config.bad_frames_max, "bad_frames_max", 1U, UINT32_MAX, "at least 1");
+  checks.range(config.pending_markets_max, "pending_markets_max", std::size_t{1},
+               std::size_t{1'000'000}, "1 to 1000000");
+  checks.range(config.dials_per_second, "dials_per_second", 1U, 1'000'000U, "1 to 1000000");
+  checks.range(config.dials_per_minute, "dials_per_minute", 1U, 1'000'000U, "1 to 1000000");
+}
+
+void check_threads(Checks& checks, const FeedConfig& config) {
+  checks.range(config.io_threads, "io_threads", 1U, kIoThreadsMax, "1 to 8");
+  checks.named(config.io_wait, "io_wait", WaitPolicy::park, "spin, yield, park");
+  checks.named(config.dispatcher_wait, "dispatcher_wait", WaitPolicy::park, "spin, yield, park");
+  checks.range(config.io_cpu, "io_cpu", -1, kCpuMax, "-1 (not pinned) to 1023");
+  checks.range(config.dispatcher_cpu, "dispatcher_cpu", -1, kCpuMax, "-1 (not pinned) to 1023");
 }
 
 void check_connections(Checks& checks, const FeedConfig& config) {
-  checks.require(config.sharding.connections >= 1 && config.sharding.connections <= kShardsMax,
-                 "sharding.connections", std::to_string(config.sharding.connections), "1 to 16");
+  checks.named(config.format, "format", WireFormat::simple_list,
+               "default, simple, json_list, simple_list");
+  checks.named(config.batching, "batching", Batching::balanced, "aggressive, balanced");
+  checks.range(config.sharding.connections, "sharding.connections", 1U, kShardsMax, "1 to 16");
+  checks.named(config.sharding.by, "sharding.by", ShardBy::type, "market, type");
   checks.require(
       config.shards_max == 0 ||
           (config.shards_max >= config.sharding.connections && config.shards_max <= kShardsMax),
       "shards_max", std::to_string(config.shards_max), "0, or sharding.connections to 16");
-  checks.require(config.io_threads >= 1 && config.io_threads <= kIoThreadsMax, "io_threads",
-                 std::to_string(config.io_threads), "1 to 8");
   checks.require(config.renew_after.count() == 0 || config.renew_after >= std::chrono::seconds(1),
                  "renew_after", std::to_string(config.renew_after.count()) + " ms",
                  "0, or at least 1000 ms");
 }
 
 void check_keys(Checks& checks, const FeedConfig& config) {
+  checks.named(config.token_algorithm, "token_algorithm", TokenAlgorithm::hs256, "hs512, hs256");
   if (config.keys == nullptr) return;
   checks.require(config.keys->usable(), "keys", "unusable",
                  "what ApiKeys::from_environment or from_file has loaded");
@@ -95,14 +116,16 @@ void check_silence(Checks& checks, const SilenceConfig& silence) {
       {"silence.trade", silence.trade},
       {"silence.orderbook", silence.orderbook},
       {"silence.candle", silence.candle}};
+  constexpr std::chrono::milliseconds kMax = std::chrono::hours(24);
+  bool is_longest = true;
   for (const auto& [field, limit] : kLimits) {
-    checks.require(limit.count() == 0 ||
-                       (limit >= std::chrono::seconds(21) && limit <= std::chrono::hours(24)),
+    checks.require(limit.count() == 0 || (limit >= std::chrono::seconds(21) && limit <= kMax),
                    field, std::to_string(limit.count()) + " ms", "0, or 21000 ms to 86400000 ms");
-    checks.require(limit <= silence.max, "silence.max", std::to_string(silence.max.count()) + " ms",
-                   "at least every other silence");
+    is_longest = is_longest && limit <= silence.max;
   }
-  checks.range(silence.max, "silence.max", 0, 86'400'000, "0 ms to 86400000 ms");
+  checks.require(is_longest && silence.max.count() >= 0 && silence.max <= kMax, "silence.max",
+                 std::to_string(silence.max.count()) + " ms",
+                 "0 ms to 86400000 ms, at least every other silence");
 }
 
 void check_decoder(Checks& checks, DecodeKernel kernel) {
@@ -129,9 +152,10 @@ void check_times(Checks& checks, const FeedConfig& config) {
                  "0, or 100 ms to 60000 ms");
   checks.range(config.stable_period, "stable_period", 0, 10 * kMinute, "0 ms to 600000 ms");
   checks.range(config.backoff_base, "backoff_base", 1, kMinute, "1 ms to 60000 ms");
-  checks.range(config.backoff_cap, "backoff_cap", 1, 10 * kMinute, "1 ms to 600000 ms");
-  checks.require(config.backoff_cap >= config.backoff_base, "backoff_cap",
-                 std::to_string(config.backoff_cap.count()) + " ms", "at least backoff_base");
+  checks.require(config.backoff_cap.count() <= 10 * kMinute && config.backoff_cap.count() >= 1 &&
+                     config.backoff_cap >= config.backoff_base,
+                 "backoff_cap", std::to_string(config.backoff_cap.count()) + " ms",
+                 "1 ms to 600000 ms, at least backoff_base");
 }
 
 }  // namespace
@@ -158,16 +182,26 @@ Endpoint endpoint_of(Region region) {
   return endpoint;
 }
 
-std::vector<Error> FeedConfig::validate() const {
+std::vector<FieldProblem> detail::find_problems(const FeedConfig& config) {
   Checks checks;
-  check_endpoint(checks, endpoint);
-  check_sizes(checks, *this);
-  check_connections(checks, *this);
-  check_decoder(checks, decode_kernel);
-  check_times(checks, *this);
-  check_silence(checks, silence);
-  check_keys(checks, *this);
+  check_endpoint(checks, config.endpoint);
+  check_sizes(checks, config);
+  check_threads(checks, config);
+  check_connections(checks, config);
+  check_decoder(checks, config.decode_kernel);
+  check_times(checks, config);
+  check_silence(checks, config.silence);
+  check_keys(checks, config);
   return checks.take();
+}
+
+std::vector<Error> FeedConfig::validate() const {
+  std::vector<Error> errors;
+  for (const FieldProblem& problem : detail::find_problems(*this)) {
+    errors.push_back({Errc::bad_config, std::string(problem.field) + " is " + problem.value +
+                                            ": must be " + std::string(problem.allowed)});
+  }
+  return errors;
 }
 
 }  // namespace upfeed

@@ -8,7 +8,17 @@ namespace upfeed {
 
 namespace {
 
-constexpr double kNsPerSecond = 1e9;
+/// "-1.500000000": exact, and the same in every locale.
+std::string seconds_text(std::int64_t duration_ns) {
+  constexpr std::uint64_t kNsPerSecond = 1'000'000'000;
+  const auto magnitude = duration_ns < 0
+                             ? std::uint64_t{0} - static_cast<std::uint64_t>(duration_ns)
+                             : static_cast<std::uint64_t>(duration_ns);
+  const std::string fraction = std::to_string(magnitude % kNsPerSecond);
+  std::string text = duration_ns < 0 ? "-" : "";
+  text += std::to_string(magnitude / kNsPerSecond) + ".";
+  return text.append(9 - fraction.size(), '0') + fraction;
+}
 
 class Exposition {
  public:
@@ -33,8 +43,7 @@ class Exposition {
     sample(labels, std::string_view(std::to_string(value)), suffix);
   }
   void seconds(std::string_view labels, std::int64_t value_ns, std::string_view suffix = {}) {
-    sample(labels, std::string_view(std::to_string(static_cast<double>(value_ns) / kNsPerSecond)),
-           suffix);
+    sample(labels, std::string_view(seconds_text(value_ns)), suffix);
   }
   [[nodiscard]] std::string take() { return std::move(text_); }
 
@@ -45,7 +54,7 @@ class Exposition {
 };
 
 std::string label(std::string_view name, std::string_view value) {
-  return std::string(name).append("=\"").append(value).append("\"");
+  return prometheus_label(name, value);
 }
 
 std::string stream_label(std::size_t kind) {
@@ -136,6 +145,10 @@ void put_connections(const FeedMetrics& metrics, Exposition& out) {
   for (const ConnectionMetrics& each : metrics.connections) {
     out.sample(connection_labels(each), std::uint64_t{each.subscribed});
   }
+  out.family("upfeed_connection_quiet_seconds", "gauge", "Since the connection's last frame.");
+  for (const ConnectionMetrics& each : metrics.connections) {
+    if (each.quiet_ns >= 0) out.seconds(connection_labels(each), each.quiet_ns);
+  }
   out.family("upfeed_streams", "gauge", "Streams wanted, and of those asked for without a frame.");
   for (const ConnectionMetrics& each : metrics.connections) {
     out.sample(connection_labels(each) + "," + label("what", "wanted"), each.streams_wanted);
@@ -192,10 +205,8 @@ void put_stages(const FeedMetrics& metrics, Exposition& out) {
       for (; bucket < Histogram::kBucketCount && Histogram::highest_of(bucket) <= limit; ++bucket) {
         below += histogram.bucket(bucket);
       }
-      const double bound = static_cast<double>(limit) / kNsPerSecond;
-      char text[32];
-      std::snprintf(text, sizeof text, "%.9f", bound);
-      out.sample(name + "," + label("le", text), below, "_bucket");
+      const std::string bound = seconds_text(static_cast<std::int64_t>(limit));
+      out.sample(name + "," + label("le", bound), below, "_bucket");
     }
     out.sample(name + "," + label("le", "+Inf"), histogram.count(), "_bucket");
     out.seconds(name, static_cast<std::int64_t>(histogram.sum()), "_sum");
@@ -204,6 +215,16 @@ void put_stages(const FeedMetrics& metrics, Exposition& out) {
 }
 
 }  // namespace
+
+std::string prometheus_label(std::string_view name, std::string_view value) {
+  std::string text(name);
+  text += "=\"";
+  for (const char c : value) {
+    if (c == '\\' || c == '"') text += '\\';
+    text += c == '\n' ? std::string_view("\\n") : std::string_view(&c, 1);
+  }
+  return text + "\"";
+}
 
 std::string prometheus_text(const FeedMetrics& metrics, std::string_view labels) {
   Exposition out(labels);

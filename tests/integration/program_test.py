@@ -290,6 +290,146 @@ class Convert(Program):
         self.assertIn("simple_list", done.stderr)
 
 
+class Config(Program):
+    def test_check_lists_every_mistake(self):
+        """Goal: 0 for a good file, 2 and a line a mistake for a bad one. Method: one of each."""
+        good = self.write('profile = "production"\n[endpoint]\nregion = "sg"\n', "good.toml")
+        done = run("config", "check", good)
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
+        bad = self.write('[endpoint]\nhost = "ws://x"\n[conection]\n[limits]\nring_bytes = 5\n',
+                         "bad.toml")
+        done = run("config", "check", bad, env={**os.environ, "UPFEED_ENDPOINT_PORT": "x"})
+        self.assertEqual((done.returncode, done.stdout), (2, ""))
+        lines = done.stderr.splitlines()
+        self.assertEqual(len(lines), 4, done.stderr)
+        for line, said in zip(lines, ("bad.toml:2: endpoint.host", "bad.toml:3: [conection]",
+                                      "bad.toml:5: limits.ring_bytes", "UPFEED_ENDPOINT_PORT")):
+            self.assertIn(said, line)
+        self.assertEqual(run("config", "check", self.folder / "none").returncode, 2)
+
+    def test_show_can_be_loaded_again(self):
+        """Goal: what is shown is what is in force. Method: show, check and show again; as JSON,
+        with variable and profile."""
+        environment = {**os.environ, "UPFEED_CONNECTION_PING_INTERVAL_MS": "7000"}
+        first = run("config", "show", "--profile", "production", env=environment)
+        self.assertEqual(first.returncode, 0, first.stderr)
+        path = self.write(first.stdout)
+        self.assertEqual(run("config", "show", path).stdout, first.stdout)
+        shown = json.loads(run("config", "show", "--json", path).stdout)
+        self.assertEqual(shown["connection"]["ping_interval_ms"], 7000)
+        self.assertEqual(shown["requests"]["batching"], "balanced")
+        self.assertEqual(run("config", "show", "--profile", "none").returncode, 2)
+
+    def test_watch_is_configured_by_file_and_arguments(self):
+        """Goal: --config says where and how, arguments win. Method: a simulator named in a file
+        only, then another format as argument."""
+        _, ready = self.start_sim()
+        path = self.write('[endpoint]\nhost = "localhost"\nport = %s\nca_file = "%s"\n'
+                          '[sharding]\nconnections = 2\n' %
+                          (ready["url"].rsplit(":", 1)[1].split("/")[0], ready["ca_file"]))
+        done = run("watch", "KRW-BTC", "KRW-ETH", "KRW-XRP", "KRW-SOL", "--config", path,
+                   "--format", "simple_list", "--frames", 20, "--seconds", 60)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(len(summary_of(done.stdout)["connections"]), 2)
+        self.write('[endpoint]\nprot = 1\n')
+        done = run("watch", "KRW-BTC", "--config", path)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("did you mean endpoint.port?", done.stderr)
+
+
+class Metrics(Program):
+    def serve(self, *arguments):
+        """A demo that serves its metrics, and its port."""
+        process = self.start("demo", "--seconds", 60, "--metrics", *arguments)
+        line = process.stderr.readline()
+        found = re.search(r"metrics at http://127\.0\.0\.1:(\d+)/metrics", line)
+        self.assertTrue(found, line)
+        return process, int(found.group(1))
+
+    def request(self, port, text):
+        """The answer to raw bytes, as text, until the server closes."""
+        with socket.create_connection(("127.0.0.1", port), timeout=DEADLINE_S) as peer:
+            answer = b""
+            try:
+                peer.sendall(text)
+                while part := peer.recv(65536):
+                    answer += part
+            except (ConnectionResetError, BrokenPipeError):
+                pass  # it left bytes of ours unread
+            return answer.decode()
+
+    def get(self, port, target, method="GET"):
+        head, _, body = self.request(
+            port, b"%s %s HTTP/1.1\r\nHost: x\r\n\r\n" % (method.encode(), target.encode())
+        ).partition("\r\n\r\n")
+        return int(head.split()[1]), head, body
+
+    def test_scraped_while_it_runs(self):
+        """Goal: Prometheus and a watchdog are served beside the data. Method: wait for health over
+        HTTP, then compare a scrape with the summary."""
+        process, port = self.serve(":0")
+        limit = time.monotonic() + DEADLINE_S
+        while True:
+            status, _, body = self.get(port, "/health")
+            health = json.loads(body)
+            self.assertEqual(status, 503 if health["state"] == "unhealthy" else 200)
+            self.assertEqual(health["state"] == "healthy", health["reasons"] == [])
+            if health["state"] == "healthy" or time.monotonic() > limit:
+                break
+            time.sleep(0.1)
+        self.assertEqual(health["state"], "healthy")
+        status, head, body = self.get(port, "/metrics")
+        self.assertEqual(status, 200)
+        self.assertIn("text/plain; version=0.0.4", head)
+        self.assertIn("Content-Length: %d" % len(body), head)
+        samples = dict(line.rsplit(" ", 1) for line in body.splitlines() if line[0] != "#")
+        self.assertEqual(samples["upfeed_health"], "0")
+        received = int(samples['upfeed_received_total{stream="orderbook"}'])
+        self.assertGreaterEqual(received, 855)
+        process.send_signal(signal.SIGINT)
+        rest, _ = process.communicate(timeout=DEADLINE_S)
+        summary = summary_of(rest)
+        self.assertGreaterEqual(summary["streams"]["orderbook"]["received"], received)
+        self.assertEqual(set(summary["health"]), {"state", "reasons"})
+        self.assertEqual(summary["connections"][0]["kind"], "public")
+        self.assertEqual(summary["connections"][0]["connects"], 1)
+
+    def test_other_requests_are_answered_or_dropped(self):
+        """Goal: nobody keeps the server busy. Method: wrong paths and methods, a head without end,
+        more silent connections than there may be; the next scrape has to come."""
+        _, port = self.serve(":0")
+        self.assertEqual(self.get(port, "/")[0], 404)
+        self.assertEqual(self.get(port, "/metrics?x=1")[0], 200)
+        status, head, _ = self.get(port, "/metrics", "POST")
+        self.assertEqual(status, 405)
+        self.assertIn("Allow: GET, HEAD", head)
+        status, head, body = self.get(port, "/metrics", "HEAD")
+        self.assertEqual((status, body), (200, ""))
+        self.assertGreater(int(re.search(r"Content-Length: (\d+)", head).group(1)), 1000)
+        self.assertEqual(self.request(port, b"GET / HTTP/1.1\r\nX: " + b"x" * 100000), "")
+        self.assertEqual(self.request(port, b"nonsense\r\n\r\n"), "")
+        silent = [socket.create_connection(("127.0.0.1", port)) for _ in range(20)]
+        self.addCleanup(lambda: [peer.close() for peer in silent])
+        self.assertEqual(self.get(port, "/health")[0], 200)
+
+    def test_only_the_loopback_listens_unless_told(self):
+        """Goal: nobody serves a network by accident. Method: what the kernel lists as listening."""
+        _, port = self.serve(":0")
+        addresses = [line.split()[1] for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+        mine = [each for each in addresses if each.endswith(":%04X" % port)]
+        self.assertIn("0100007F:%04X" % port, mine)
+        self.assertNotIn("00000000:%04X" % port, mine)
+
+    def test_port_in_use_is_told(self):
+        """Goal: a scrape never reads another program. Method: a socket that is there first."""
+        with socket.socket() as first:
+            first.bind(("127.0.0.1", 0))
+            first.listen()
+            done = run("demo", "--seconds", 1, "--metrics", ":%d" % first.getsockname()[1])
+        self.assertEqual(done.returncode, 4)
+        self.assertIn("--metrics 127.0.0.1:", done.stderr)
+
+
 class Live(Program):
     def served_hash(self, path, codes, count):
         """The hash of a capture received live: simulator and watch are two processes."""
@@ -393,6 +533,12 @@ class BadInput(Program):
                 (("watch", "KRW-BTC", "--endpoint", "wss://:1"), "host"),
                 (("watch", "KRW-BTC", "--ca", self.folder / "none"), "No such file"),
                 (("watch", "KRW-BTC", "--seconds", -1), "--seconds"),
+                (("watch", "KRW-BTC", "--metrics", "9100"), ":PORT"),
+                (("watch", "KRW-BTC", "--metrics", "here:9100"), "no address"),
+                (("demo", "--metrics", ":70000"), "0 to 65535"),
+                (("demo", "--config", self.folder / "none"), "No such file"),
+                (("demo", "--profile", "test"), "development or production"),
+                (("config",), "subcommand"),
                 (("watch", "KRW-BTCC", "--endpoint", "sim"), "did you mean KRW-BTC"),
                 (("watch", "BTC-KRW", "--endpoint", "sim"), "KRW-BTC"),
                 (("sim", "--speed", 2), "--capture"),

@@ -13,5 +13,6 @@ void add_sim(CLI::App& app, int& exit_code);
 void add_replay(CLI::App& app, int& exit_code);
 void add_convert(CLI::App& app, int& exit_code);
 void add_markets(CLI::App& app, int& exit_code);
+void add_config(CLI::App& app, int& exit_code);
 
 }  // namespace upfeed::program

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "commands.hpp"
+#include "configuration.hpp"
 #include "exchange.hpp"
 #include "exit_codes.hpp"
 #include "live.hpp"
@@ -20,10 +21,18 @@ struct DemoArguments {
   std::string book = "KRW-BTC";
   std::uint64_t seed = 1;
   double frames_per_second = sim::SyntheticProfile{}.frames_per_second;
+  ConfigArguments config;
+  std::optional<MetricsAddress> metrics;
   bool json = false;
 };
 
 int run_demo(const DemoArguments& arguments) {
+  const auto refuse = [](const std::string& message) {
+    say("upfeed demo: " + message);
+    return static_cast<int>(kExitUsage);
+  };
+  Result<FeedConfig> config = configuration(arguments.config);
+  if (!config) return refuse(config.error().message);
   sim::SimConfig simulated;
   simulated.seed = arguments.seed;
   simulated.profile.frames_per_second = arguments.frames_per_second;
@@ -34,20 +43,22 @@ int run_demo(const DemoArguments& arguments) {
   }
   const std::vector<std::string> codes = exchange.value().simulator()->codes();
   if (std::find(codes.begin(), codes.end(), arguments.book) == codes.end()) {
-    say("upfeed demo: --book " + arguments.book +
-        ": the simulated exchange has no such market; upfeed markets --endpoint sim lists all");
-    return kExitUsage;
+    return refuse("--book " + arguments.book +
+                  ": the simulated exchange has no such market; upfeed markets --endpoint sim "
+                  "lists all");
   }
   const bool screen = stdout_is_terminal() && !arguments.json;
   LiveOptions options;
   options.command = "demo";
   options.exchange_name = exchange.value().name();
+  options.config = std::move(*config);
   options.config.endpoint = exchange.value().endpoint();
   options.codes = codes;
   options.streams = {.ticker = true, .trade = true, .orderbook = true, .candles = {}};
   options.output = screen ? LiveOutput::screen : LiveOutput::progress;
   options.seconds = arguments.seconds == 0 && !screen ? kSecondsInPipe : arguments.seconds;
   options.ladder_code = arguments.book;
+  options.metrics = arguments.metrics;
   return run_live(options);
 }
 
@@ -68,6 +79,8 @@ void add_demo(CLI::App& app, int& exit_code) {
   command->add_option("--fps", arguments->frames_per_second, "Frames a second")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
+  add_config_options(*command, arguments->config);
+  add_metrics_option(*command, arguments->metrics);
   command->add_flag("--json", arguments->json,
                     "JSON lines, as in a pipe: progress once a second, a summary at the end");
   command->callback([arguments, &exit_code] { exit_code = run_demo(*arguments); });

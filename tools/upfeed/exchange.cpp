@@ -23,10 +23,9 @@ Error bad_endpoint(const std::string& given, std::string_view what) {
 }  // namespace
 
 void add_exchange_options(CLI::App& command, ExchangeArguments& arguments) {
-  command
-      .add_option("--endpoint", arguments.endpoint,
-                  "upbit (the real exchange), sim (an embedded one), or wss://host:port")
-      ->capture_default_str();
+  command.add_option("--endpoint", arguments.endpoint,
+                     "upbit (the real exchange, the default), sim (an embedded one), or "
+                     "wss://host:port");
   command.add_option("--ca", arguments.ca_file,
                      "PEM file with the authorities to trust instead of the system's");
 }
@@ -57,7 +56,7 @@ Result<Endpoint> parse_address(const std::string& address) {
   return endpoint;
 }
 
-Result<Exchange> Exchange::open(const ExchangeArguments& arguments) {
+Result<Exchange> Exchange::open(const ExchangeArguments& arguments, const Endpoint& configured) {
   if (!arguments.ca_file.empty() && ::access(arguments.ca_file.c_str(), R_OK) != 0) {
     return Error{Errc::no_such_file,
                  "--ca " + arguments.ca_file + ": " + std::strerror(errno) +
@@ -65,12 +64,14 @@ Result<Exchange> Exchange::open(const ExchangeArguments& arguments) {
   }
   if (arguments.endpoint == "sim") return simulate({});
   Exchange exchange;
-  if (arguments.endpoint != "upbit") {
+  if (arguments.endpoint.empty()) {
+    exchange.endpoint_ = configured;
+  } else if (arguments.endpoint != "upbit") {
     Result<Endpoint> endpoint = parse_address(arguments.endpoint);
     if (!endpoint) return endpoint.error();
     exchange.endpoint_ = std::move(*endpoint);
   }
-  exchange.endpoint_.ca_file = arguments.ca_file;
+  if (!arguments.ca_file.empty()) exchange.endpoint_.ca_file = arguments.ca_file;
   return exchange;
 }
 

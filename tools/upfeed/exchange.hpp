@@ -20,16 +20,18 @@ namespace upfeed::program {
 
 /// As the user gave it.
 struct ExchangeArguments {
-  std::string endpoint = "upbit";
-  std::string ca_file;
+  std::string endpoint;  ///< empty: the configuration's
+  std::string ca_file;   ///< empty: the endpoint's
 };
 /// --endpoint and --ca.
 void add_exchange_options(CLI::App& command, ExchangeArguments& arguments);
 
 class Exchange {
  public:
+  /// configured  taken where the arguments name none.
   /// errors  bad_config: an address or file that cannot be; system: the simulator did not start.
-  [[nodiscard]] static Result<Exchange> open(const ExchangeArguments& arguments);
+  [[nodiscard]] static Result<Exchange> open(const ExchangeArguments& arguments,
+                                             const Endpoint& configured = {});
   /// The simulator with this configuration, on any free port of the loopback.
   [[nodiscard]] static Result<Exchange> simulate(const sim::SimConfig& config);
 

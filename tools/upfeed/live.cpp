@@ -105,6 +105,16 @@ class LiveRun {
     Client client = feed.client(options_.command);
     const Status subscribed = subscribe(client, options_.codes, options_.streams);
     if (!subscribed) return fail(subscribed.error());
+    std::unique_ptr<MetricsServer> server;
+    if (options_.metrics) {
+      auto serving = MetricsServer::start(*options_.metrics, feed);
+      if (!serving) {
+        say("upfeed " + options_.command + ": " + serving.error().message);
+        return kExitNetwork;
+      }
+      server = std::move(*serving);
+      say("upfeed " + options_.command + ": metrics at " + server->url() + "/metrics");
+    }
     Status started = Done{};
     {
       const SignalsBlocked blocked;
@@ -150,6 +160,7 @@ class LiveRun {
     ViewInput input;
     input.title = "upfeed " + options_.command + "  " + options_.exchange_name;
     input.metrics = feed.metrics();
+    input.health = assess(input.metrics);
     input.seconds = elapsed_seconds();
     handler_.look([&input](const Tally& tally, const Board& board) {
       input.board = board;
@@ -162,11 +173,13 @@ class LiveRun {
   void report(const Feed& feed, std::string_view type) {
     std::string text;
     const FeedMetrics metrics = feed.metrics();
+    const Health health = health_.value_or(assess(metrics));
     handler_.look([&](const Tally& tally, const Board& board) {
       const LiveReport report{type,
                               options_.command,
                               elapsed_seconds(),
                               metrics,
+                              health,
                               tally,
                               board.markets_seen(),
                               books_live_.value_or(board.books_live())};
@@ -181,6 +194,7 @@ class LiveRun {
 
   int finish(Feed& feed) {
     // Before the end of the connection makes every book a disconnected one.
+    health_ = feed.health();
     const bool failed = feed.metrics().state == SessionState::failed;
     handler_.look([this](const Tally&, const Board& board) { books_live_ = board.books_live(); });
     output_.release();
@@ -219,6 +233,7 @@ class LiveRun {
   Clock::time_point start_;
   double next_show_ = 0;
   std::optional<std::size_t> books_live_;  ///< at the end
+  std::optional<Health> health_;           ///< at the end
   std::optional<Screen> screen_;
   View view_;
 };

@@ -3,9 +3,11 @@
 // A feed that runs until somebody or something ends it: what demo and watch have in common.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "metrics_server.hpp"
 #include "stream_choice.hpp"
 #include "upfeed/config.hpp"
 
@@ -28,6 +30,8 @@ struct LiveOptions {
   double seconds = 0;        ///< ends after so long; 0: never
   std::uint64_t frames = 0;  ///< ends after so many events; 0: never
   std::string ladder_code;   ///< market of the view's whole book; empty: the first that comes
+  /// Where metrics and health are served; empty: nowhere.
+  std::optional<MetricsAddress> metrics;
 };
 
 /// Runs it and returns the exit code.

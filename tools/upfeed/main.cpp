@@ -27,6 +27,7 @@ int run(int argc, char** argv) {
   add_replay(app, exit_code);
   add_convert(app, exit_code);
   add_markets(app, exit_code);
+  add_config(app, exit_code);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& help) {

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cctype>
 #include <nlohmann/json.hpp>
-#include <numeric>
 #include <utility>
 
+#include "config_file/near_word.hpp"
 #include "net/rest.hpp"
 
 namespace upfeed::program {
@@ -15,21 +15,6 @@ std::string upper(std::string_view text) {
   std::string result(text);
   for (char& c : result) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
   return result;
-}
-
-/// Edits that turn a into b.
-std::size_t distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    std::size_t diagonal = std::exchange(row[0], i + 1);
-    for (std::size_t j = 0; j < b.size(); ++j) {
-      const std::size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({replaced, row[j] + 1, diagonal + 1});
-    }
-  }
-  return row.back();
 }
 
 /// "BTC-KRW" for "KRW-BTC": other exchanges write it the other way round.
@@ -85,7 +70,7 @@ std::vector<std::string> near_matches(std::string_view code,
   const std::string wanted = upper(code);
   std::vector<std::pair<std::size_t, std::string>> found;
   for (const MarketInfo& market : markets) {
-    std::size_t edits = distance(wanted, market.code);
+    std::size_t edits = detail::edit_distance(wanted, market.code);
     if (market.code == swapped(wanted)) edits = 0;
     if (base_of(market.code) == base_of(wanted)) edits = std::min<std::size_t>(edits, 2);
     if (edits <= 2) found.emplace_back(edits, market.code);

@@ -12,6 +12,7 @@ void add_counts(const StreamCounts& counts, JsonWriter& json) {
       .field("conflated", counts.conflated)
       .field("dropped", counts.dropped)
       .field("refused", counts.refused)
+      .field("superseded", counts.superseded)
       .field("queued", counts.queued);
 }
 
@@ -31,11 +32,63 @@ void add_latencies(const Tally& tally, JsonWriter& json) {
   json.close_object();
 }
 
+void add_connection(const ConnectionMetrics& connection, JsonWriter& json) {
+  json.open_object()
+      .field("connection", connection.connection)
+      .field("kind", to_string(connection.kind))
+      .field("state", to_string(connection.state))
+      .field("subscribed", connection.subscribed)
+      .field("epoch", connection.epoch)
+      .field("streams_wanted", connection.streams_wanted)
+      .field("streams_awaited", connection.streams_awaited)
+      .field("frames", connection.frames)
+      .field("bytes", connection.bytes)
+      .field("requests_sent", connection.requests_sent)
+      .field("limiter_waits", connection.limiter_waits)
+      .field("pings_sent", connection.pings_sent)
+      .field("dials", connection.dials)
+      .field("connects", connection.connects)
+      .field("reconnects", connection.reconnects)
+      .field("renewals", connection.renewals)
+      .key("ends_by_cause")
+      .open_object();
+  for (std::size_t i = 0; i < kStatusCauseCount; ++i) {
+    if (connection.ends_by_cause[i] == 0) continue;
+    json.field(to_string(static_cast<StatusCause>(i)), connection.ends_by_cause[i]);
+  }
+  json.close_object().close_object();
+}
+
+void add_condition(const LiveReport& report, JsonWriter& json) {
+  json.key("health");
+  append_json(report.health, json.raw_value());
+  json.key("connections").open_list();
+  for (const ConnectionMetrics& each : report.metrics.connections) {
+    if (each.dials != 0 || each.streams_wanted != 0) add_connection(each, json);
+  }
+  json.close_list();
+}
+
 double frames_per_second(const LiveReport& report) {
   return report.seconds > 0 ? static_cast<double>(report.metrics.frames) / report.seconds : 0;
 }
 
 }  // namespace
+
+void append_json(const Health& health, std::string& out) {
+  JsonWriter json(out);
+  json.open_object().field("state", to_string(health.state)).key("reasons").open_list();
+  for (const std::string& reason : health.reasons) json.value(reason);
+  json.close_list().close_object();
+}
+
+std::string health_text(const Health& health) {
+  std::string text(to_string(health.state));
+  for (const std::string& reason : health.reasons) {
+    text += (&reason == health.reasons.data() ? ": " : "; ") + reason;
+  }
+  return text;
+}
 
 void append_json(const LiveReport& report, std::string& out) {
   const FeedMetrics& metrics = report.metrics;
@@ -74,6 +127,7 @@ void append_json(const LiveReport& report, std::string& out) {
       .field("ring_bytes_high", metrics.ring_bytes_high)
       .field("hash", report.tally.hash().hex());
   add_latencies(report.tally, json);
+  add_condition(report, json);
   json.close_object();
   out += '\n';
 }
@@ -83,6 +137,7 @@ void append_text(const LiveReport& report, std::string& out) {
   std::snprintf(rate, sizeof rate, "%.1f s, %.0f frames/s", report.seconds,
                 frames_per_second(report));
   out += accounting_text(report.metrics.total()) + "\n";
+  out += health_text(report.health) + "\n";
   out += std::string(rate) + ", " + grouped(report.markets) + " markets, " +
          grouped(report.books_live) + " books live, hash " + report.tally.hash().hex() + "\n";
   for (const Tally::Stage& stage : report.tally.stages()) {

@@ -16,10 +16,16 @@ struct LiveReport {
   std::string_view command;  ///< "demo" or "watch"
   double seconds = 0;
   const FeedMetrics& metrics;
+  const Health& health;
   const Tally& tally;
   std::size_t markets = 0;  ///< with data
   std::size_t books_live = 0;
 };
+
+/// {"state":"degraded","reasons":["..."]}, without a line's end.
+void append_json(const Health& health, std::string& out);
+/// "degraded: one reason; another"
+[[nodiscard]] std::string health_text(const Health& health);
 
 /// One JSON object, one line.
 void append_json(const LiveReport& report, std::string& out);

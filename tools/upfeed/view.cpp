@@ -10,7 +10,7 @@ namespace {
 constexpr std::size_t kPriceColumns = 15;
 constexpr std::size_t kSizeColumns = 15;
 constexpr std::size_t kBarColumns = 16;
-constexpr std::size_t kHeaderRows = 4;
+constexpr std::size_t kHeaderRows = 5;
 
 std::string price_text(const std::optional<Price>& price) {
   return price ? price->to_string() : "-";
@@ -34,6 +34,11 @@ Colour change_colour(const std::optional<Decimal>& rate) {
 
 Colour state_colour(BookState state) {
   return state == BookState::live ? Colour::green : Colour::yellow;
+}
+
+Colour health_colour(HealthState state) {
+  if (state == HealthState::healthy) return Colour::green;
+  return state == HealthState::degraded ? Colour::yellow : Colour::red;
 }
 
 std::string age_text(MonoTime now, MonoTime then) {
@@ -191,6 +196,7 @@ void View::add_header(const ViewInput& input, std::size_t columns, std::string& 
                    grouped(input.board.markets_seen()) + " books live")
              .text(clock, Colour::dim)
              .take();
+  out += Line(columns).text(health_text(input.health), health_colour(input.health.state)).take();
   out += Line(columns).text(accounting_text(input.metrics.total())).take();
   out += Line(columns).text(input.latency).take();
   out += Line(columns).text(input.board.news(), Colour::dim).take();

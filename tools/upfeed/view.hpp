@@ -2,7 +2,7 @@
 
 // The picture of a live feed:
 //
-//   state, frames/s, accounting, latencies
+//   state, frames/s, health, accounting, latencies
 //   busiest markets: last, change, best bid and ask, spread, book state and age
 //   one whole book with bars          | the last trades
 
@@ -20,6 +20,7 @@ namespace upfeed::program {
 struct ViewInput {
   std::string title;
   FeedMetrics metrics;
+  Health health;
   std::string latency;  ///< one line
   Board board{std::string()};
   double seconds = 0;

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "commands.hpp"
+#include "configuration.hpp"
 #include "exchange.hpp"
 #include "exit_codes.hpp"
 #include "live.hpp"
@@ -18,8 +19,10 @@ struct WatchArguments {
   std::vector<std::string> codes;
   std::string streams = "ticker,trade,orderbook";
   unsigned units = 30;
-  std::string format = "default";
+  std::string format;  ///< empty: the configuration's
   ExchangeArguments exchange;
+  ConfigArguments config;
+  std::optional<MetricsAddress> metrics;
   double seconds = 0;
   std::uint64_t frames = 0;
   bool json = false;
@@ -69,9 +72,14 @@ int run_watch(const WatchArguments& arguments) {
   if (const std::string text = complaint(arguments); !text.empty()) return refuse(text);
   Result<StreamChoice> streams = parse_streams(arguments.streams);
   if (!streams) return refuse(streams.error().message);
-  const Result<WireFormat> format = parse_format("--format", arguments.format);
-  if (!format) return refuse(format.error().message);
-  const Result<Exchange> exchange = Exchange::open(arguments.exchange);
+  Result<FeedConfig> config = configuration(arguments.config);
+  if (!config) return refuse(config.error().message);
+  if (!arguments.format.empty()) {
+    const Result<WireFormat> format = parse_format("--format", arguments.format);
+    if (!format) return refuse(format.error().message);
+    config->format = format.value();
+  }
+  const Result<Exchange> exchange = Exchange::open(arguments.exchange, config->endpoint);
   if (!exchange) return refuse(exchange.error().message);
   if (!codes_exist(arguments, exchange.value().endpoint())) return kExitUsage;
   if (stop_requested()) return kExitOk;
@@ -79,8 +87,8 @@ int run_watch(const WatchArguments& arguments) {
   LiveOptions options;
   options.command = "watch";
   options.exchange_name = exchange.value().name();
+  options.config = std::move(*config);
   options.config.endpoint = exchange.value().endpoint();
-  options.config.format = format.value();
   options.codes = arguments.codes;
   options.streams = std::move(*streams);
   options.streams.units = arguments.units;
@@ -88,6 +96,7 @@ int run_watch(const WatchArguments& arguments) {
       stdout_is_terminal() && !arguments.json ? LiveOutput::screen : LiveOutput::events;
   options.seconds = arguments.seconds;
   options.frames = arguments.frames;
+  options.metrics = arguments.metrics;
   options.ladder_code = arguments.codes.front();
   return run_live(options);
 }
@@ -104,11 +113,11 @@ void add_watch(CLI::App& app, int& exit_code) {
       ->capture_default_str();
   command->add_option("--units", arguments->units, "Levels of an order book: 1, 5, 15 or 30")
       ->capture_default_str();
-  command
-      ->add_option("--format", arguments->format,
-                   "Asked from the exchange: default, simple, json_list, simple_list")
-      ->capture_default_str();
+  command->add_option("--format", arguments->format,
+                      "Asked from the exchange: default, simple, json_list, simple_list");
   add_exchange_options(*command, arguments->exchange);
+  add_config_options(*command, arguments->config);
+  add_metrics_option(*command, arguments->metrics);
   command->add_option("--seconds", arguments->seconds, "End after so long; 0: never")
       ->check(CLI::NonNegativeNumber);
   command->add_option("--frames", arguments->frames, "End after so many frames; 0: never");

@@ -136,9 +136,12 @@ struct FeedMetrics {
 [[nodiscard]] std::string_view refusal_name(std::size_t index) noexcept;
 
 /// The metrics in Prometheus' text format, version 0.0.4; ends with a newline.
-/// labels  put into every sample, e.g. feed="main"; empty: none.
+/// labels  put into every sample: what prometheus_label() made, with commas between; empty: none.
 /// source  prometheus.io/docs/instrumenting/exposition_formats (read 2026-11).
 [[nodiscard]] std::string prometheus_text(const FeedMetrics& metrics, std::string_view labels = {});
+
+/// name="value", with the value escaped as that format wants it.
+[[nodiscard]] std::string prometheus_label(std::string_view name, std::string_view value);
 
 enum class HealthState : std::uint8_t {
   healthy,   ///< everything wanted flows

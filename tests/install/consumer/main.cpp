@@ -1,5 +1,5 @@
 // What an application that embeds upfeed compiles: one orderbook record travels through a ring into
-// a book, and a feed is made, which needs everything the library links.
+// a book, and a feed is made from a configuration text, which needs everything the library links.
 
 #include <cstddef>
 #include <cstdint>
@@ -9,6 +9,7 @@
 #include <string>
 
 #include "upfeed/book.hpp"
+#include "upfeed/config_file.hpp"
 #include "upfeed/feed.hpp"
 #include "upfeed/spsc_ring.hpp"
 
@@ -36,7 +37,9 @@ void publish_book(upfeed::SpscRing& ring) {
 }  // namespace
 
 int main() {
-  const auto feed = upfeed::Feed::create({.ring_bytes = 1 << 20});
+  const auto config = upfeed::config_from("[limits]\nring_bytes = 1048576\n");
+  if (!config) return EXIT_FAILURE;
+  const auto feed = upfeed::Feed::create(config.value());
   if (!feed) return EXIT_FAILURE;
 
   upfeed::SpscRing ring(1 << 16, upfeed::kEventBytesMax);
