@@ -61,7 +61,9 @@ class Scrape {
     EXPECT_TRUE(type_ == "histogram" ? suffix == "_bucket" || suffix == "_sum" || suffix == "_count"
                                      : suffix.empty())
         << whole;
-    if (line.starts_with('{')) ASSERT_TRUE(skip_labels(line)) << whole;
+    if (line.starts_with('{')) {
+      ASSERT_TRUE(skip_labels(line)) << whole;
+    }
     const std::string key(whole.substr(0, whole.size() - line.size()));
     ASSERT_TRUE(line.starts_with(' ')) << whole;
     line.remove_prefix(1);
