@@ -287,6 +287,10 @@ constexpr std::array kConnection{
         {"connection", "renew_after_ms", "renew_after"}, "0, or at least 1000 ms",
         "age at which a connection is replaced without a loss; 0: never",
         [](auto& config) -> auto& { return config.renew_after; }),
+    row(
+        {"connection", "backfill_ms", "backfill"}, "0, or 100 ms to 60000 ms",
+        "how long a market's trades wait for those an outage hid, fetched by REST; 0: not fetched",
+        [](auto& config) -> auto& { return config.backfill; }),
 };
 
 constexpr std::array kReconnect{

@@ -298,6 +298,7 @@ TEST(ConfigFile, every_field_survives_the_way_through_text) {
     if (auto* const number = std::get_if<std::int64_t>(&value)) {
       *number = field.name == "ring_bytes" ? *number * 2 : *number + 1;
       if (field.name == "renew_after_ms") *number = 3'600'000;
+      if (field.name == "backfill_ms") *number = 3'000;
       if (field.name == "shards_max") *number = 7;
     } else if (bool* const flag = std::get_if<bool>(&value)) {
       *flag = !*flag;

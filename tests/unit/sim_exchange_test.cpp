@@ -221,9 +221,8 @@ TEST(SimExchange, list_names_a_code_once_and_without_its_unit_suffix) {
                 {"type":"orderbook","codes":["KRW-BTC.1","KRW-BTC.15","KRW-ETH.5"],"level":0}])");
   EXPECT_EQ(stage.take().size(), 3U);
   stage.say(R"([{"ticket":"b"},{"method":"LIST_SUBSCRIPTIONS"},{"format":"SIMPLE"}])");
-  EXPECT_EQ(stage.take().front(),
-            R"({"mthd":"LIST_SUBSCRIPTIONS","rslt":[{"ty":"orderbook",)"
-            R"("cds":["KRW-BTC","KRW-ETH"],"lv":0}],"tckt":"b"})");
+  EXPECT_EQ(stage.take().front(), R"({"mthd":"LIST_SUBSCRIPTIONS","rslt":[{"ty":"orderbook",)"
+                                  R"("cds":["KRW-BTC","KRW-ETH"],"lv":0}],"tckt":"b"})");
 }
 
 TEST(SimExchange, a_connection_s_life_is_counted) {
