@@ -255,7 +255,7 @@ std::size_t Connection::act() {
           if (socket_ != nullptr) lost(StatusCause::io_error, 0, "the request could not be sent");
           return actions;
         }
-        counters_.requests_sent.add();
+        if (action_.text.starts_with('[')) counters_.requests_sent.add();  // not the text PING
         break;
       case ActionKind::send_ping:
         send(net::WsOpcode::ping, {});

@@ -146,7 +146,8 @@ TEST(FeedLive, a_burst_of_subscribe_calls_is_at_most_two_requests) {
   std::this_thread::sleep_for(700ms);
   const auto stats = live.server->stats();
   ASSERT_EQ(stats.connections.size(), 1U);
-  const auto& requests = stats.connections[0].requests;
+  auto requests = stats.connections[0].requests;
+  std::erase_if(requests, [](const auto& request) { return request.text == "PING"; });
   EXPECT_LE(requests.size(), 2U);
   for (const std::string& code : codes) {
     EXPECT_NE(requests.back().text.find(code), std::string::npos) << code;
