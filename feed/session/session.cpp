@@ -269,8 +269,10 @@ void Session::settle(MonoTime now) {
     notice(StatusCause::data_arrived, {});
     // Nothing of what is new would have come if the request had been refused.
     if (data_owed_) accept_asked();
+    send_when_due(now);  // an audit may have waited for it
   }
-  deadline_ = bad_frames_over_ ? now : std::min(live_deadline(), send_due_at());
+  planned_ = std::min(live_deadline(), send_due_at());
+  deadline_ = bad_frames_over_ ? now : planned_;
 }
 
 // Actions.

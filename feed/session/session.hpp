@@ -303,6 +303,7 @@ class Session {
   bool data_owed_ = false;     ///< and some first frame must come before it
 
   MonoTime deadline_ = kNever;
+  MonoTime planned_ = kNever;  ///< deadline_ before frames asked for an earlier look
   std::vector<SessionAction> actions_;
   std::size_t action_next_ = 0;
 };

@@ -37,7 +37,7 @@ void Session::tick_live(MonoTime now) {
     drop(kClosePolicy, {.cause = StatusCause::message_timeout}, now);
     return;
   }
-  if (now > deadline_ + kSleptNs) {
+  if (planned_ != kNever && now > planned_ + kSleptNs) {
     tracker_.extend_probes(now);
     silence_at_ = now + config_.pong_timeout.count();
     last_up_ = now;

@@ -50,7 +50,7 @@ void WantedTracker::suspect_before(MonoTime horizon) {
 MonoTime WantedTracker::oldest_probe() const {
   MonoTime oldest = kNever;
   for (std::size_t i = 0; i < stages_.size(); ++i) {
-    if (stages_[i] == StreamStage::probed) oldest = std::min(oldest, lives_[i].asked_at);
+    if (stages_[i] == StreamStage::probed) oldest = std::min(oldest, lives_[i].wait_from);
   }
   return oldest;
 }
@@ -58,7 +58,7 @@ MonoTime WantedTracker::oldest_probe() const {
 SilenceVerdict WantedTracker::judge(MonoTime asked_until) {
   SilenceVerdict verdict;
   for (std::size_t i = 0; i < stages_.size(); ++i) {
-    if (stages_[i] != StreamStage::probed || lives_[i].asked_at > asked_until) continue;
+    if (stages_[i] != StreamStage::probed || lives_[i].wait_from > asked_until) continue;
     if (lives_[i].newest == StreamLife::kNothing) {
       stages_[i] = StreamStage::overdue;
       verdict.never_seen.push_back(wanted_[i]);
@@ -89,26 +89,23 @@ WantedSet WantedTracker::take_lost() {
 
 void WantedTracker::extend_probes(MonoTime now) {
   for (std::size_t i = 0; i < stages_.size(); ++i) {
-    if (stages_[i] == StreamStage::probed) lives_[i].asked_at = now;
+    if (stages_[i] == StreamStage::probed) lives_[i].wait_from = now;
   }
 }
 
-/// The first frame after a probe that is no REALTIME one. before: its stream's last frame, or
-/// request. True: it shows a loss.
-bool WantedTracker::on_answer(std::size_t i, const Stamp& stamp, MonoTime before) noexcept {
+/// The first frame after a probe that is no REALTIME one. True: it shows a loss.
+bool WantedTracker::on_answer(std::size_t i, const Stamp& stamp) noexcept {
   StreamLife& life = lives_[i];
-  // A probe says whether something was missed since it was first doubted; what came to be between
-  // two probes of one silence is reported already.
+  // What came to be between two probes of one silence is reported already.
   const bool reported = life.asked_twice;
-  life.asked_twice = false;
   MonoTime came_to_be{INT64_MIN / 2};
   if (stamp.unix_us > 0) {
     // A stamp from far beyond may have made the offset absurd, and the product must not overflow.
     constexpr std::int64_t kUsMin = INT64_MIN / 2000;
     came_to_be = {std::max(stamp.unix_us + clock_offset_us_, kUsMin) * 1000};
   }
-  const bool news = life.newest == StreamLife::kNothing ? came_to_be > before + kNewsGraceNs
-                                                        : stamp.identity > life.newest;
+  // Of a stream that has sent nothing yet nobody knows what it should have sent.
+  const bool news = life.newest != StreamLife::kNothing && stamp.identity > life.newest;
   if (!news) {
     if (life.doublings < kDoublingsMax) ++life.doublings;
     return false;

@@ -41,6 +41,7 @@ struct SilenceRules {
 struct StreamLife {
   static constexpr std::int64_t kNothing = INT64_MIN;
   MonoTime asked_at;               ///< of the streams that are asked or probed
+  MonoTime wait_from{};            ///< of the probed ones: their answer is waited for since then
   MonoTime last_at;                ///< its last frame; before the first: when it was asked
   std::int64_t newest = kNothing;  ///< Stamp::identity, the highest so far
   std::uint8_t doublings = 0;      ///< of its limit

@@ -80,6 +80,7 @@ void WantedTracker::mark_asked(MonoTime now) {
     } else if (stages_[i] == StreamStage::suspect) {
       stages_[i] = StreamStage::probed;
       lives_[i].asked_at = now;
+      lives_[i].wait_from = now;
     }
   }
   suspects_ = 0;
@@ -139,7 +140,7 @@ bool WantedTracker::on_notable(std::size_t i, const Stamp& stamp, StreamType typ
   StreamLife& life = lives_[i];
   bool look = false;
   if (stages_[i] == StreamStage::probed && type != StreamType::realtime) {
-    look = on_answer(i, stamp, life.last_at);
+    look = on_answer(i, stamp);
   } else if (stamp.identity > life.newest) {
     life.doublings = 0;
   }

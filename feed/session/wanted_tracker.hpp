@@ -98,7 +98,7 @@ class WantedTracker {
   [[nodiscard]] bool on_notable(std::size_t i, const Stamp& stamp, StreamType type,
                                 MonoTime now) noexcept;
   [[nodiscard]] bool arrive(std::size_t i) noexcept;
-  [[nodiscard]] bool on_answer(std::size_t i, const Stamp& stamp, MonoTime before) noexcept;
+  [[nodiscard]] bool on_answer(std::size_t i, const Stamp& stamp) noexcept;
   [[nodiscard]] MonoTime probe_due(std::size_t i) const;
   void index_streams();
   void check_invariants() const;

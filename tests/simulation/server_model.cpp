@@ -1,107 +1,107 @@
 #include "server_model.hpp"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
-#include <utility>
-#include <vector>
 
 namespace upfeed::simulation {
 namespace {
 
-/// Takes a request apart as its tokens come; a tree of it would be most of the simulation's time.
-/// A member function that returns false refuses the request.
-class RequestReader : public nlohmann::json_sax<nlohmann::json> {
+/// Reads the JSON of requests: arrays, objects, plain strings, numbers, true and false. One
+/// function per thing, each false where the thing is not there.
+class RequestReader {
  public:
-  ParsedRequest parsed;
-  [[nodiscard]] bool complete() const { return !parsed.ticket.empty() && !parsed.format.empty(); }
+  RequestReader(std::string_view text, ParsedRequest& out) : text_(text), out_(out) {}
 
-  bool start_array(std::size_t) override {
-    ++depth_;
-    return depth_ == 1 || (depth_ == 3 && key_ == "codes");
-  }
-  bool end_array() override { return depth_-- > 0; }
-  bool start_object(std::size_t) override {
-    type_.clear();
-    level_.clear();
-    codes_.clear();
-    flags_ = {};
-    is_stream_ = false;
-    return ++depth_ == 2;
-  }
-  bool end_object() override { return depth_-- == 2 && (!is_stream_ || add_streams()); }
-  bool key(std::string& name) override {
-    key_ = name;
-    if (key_ != "ticket" && key_ != "format") is_stream_ = true;
-    return true;
-  }
-  bool string(std::string& value) override {
-    if (depth_ == 3) {
-      codes_.push_back(value);
-    } else if (key_ == "ticket") {
-      parsed.ticket = value;
-    } else if (key_ == "format") {
-      parsed.format = value;
-    } else if (key_ == "type") {
-      type_ = value;
-    } else {
-      return false;
-    }
-    return depth_ >= 2;
-  }
-  bool boolean(bool value) override {
-    if (key_ == "is_only_snapshot") {
-      flags_.only_snapshot = value;
-    } else if (key_ == "is_only_realtime") {
-      flags_.only_realtime = value;
-    } else {
-      return false;
-    }
-    return true;
-  }
-  bool number_unsigned(std::uint64_t value) override {
-    level_ = std::to_string(value);
-    return key_ == "level";
-  }
-  // Nothing of this kind is in a request of this world.
-  bool null() override { return false; }
-  bool number_integer(std::int64_t) override { return false; }
-  bool number_float(double, const std::string&) override { return false; }
-  bool binary(nlohmann::json::binary_t&) override { return false; }
-  bool parse_error(std::size_t, const std::string&, const nlohmann::json::exception&) override {
-    return false;
+  bool read() {
+    out_.ticket = out_.format = out_.method = {};
+    out_.streams.clear();
+    if (!skip('[')) return false;
+    do {
+      if (!object()) return false;
+    } while (skip(','));
+    return skip(']') && text_.empty() && !out_.ticket.empty() && !out_.format.empty() &&
+           out_.method.empty() != out_.streams.empty();
   }
 
  private:
-  bool add_streams() {
-    for (std::string& code : codes_) {
-      NamedStream named = flags_;
-      if (const auto dot = code.find('.'); dot != std::string::npos) {
-        named.units = code.substr(dot + 1);
-        code.resize(dot);
+  bool skip(char c) {
+    if (text_.empty() || text_.front() != c) return false;
+    text_.remove_prefix(1);
+    return true;
+  }
+  bool string(std::string_view& out) {
+    if (!skip('"')) return false;
+    const std::size_t end = text_.find_first_of("\"\\");
+    if (end == std::string_view::npos || text_[end] != '"') return false;
+    out = text_.substr(0, end);
+    text_.remove_prefix(end + 1);
+    return true;
+  }
+  bool boolean(bool& out) {
+    out = text_.starts_with("true");
+    if (!out && !text_.starts_with("false")) return false;
+    text_.remove_prefix(out ? 4 : 5);
+    return true;
+  }
+  bool number(std::string_view& out) {
+    const std::size_t end = text_.find_first_not_of("0123456789.");
+    out = text_.substr(0, end);
+    text_.remove_prefix(out.size());
+    return !out.empty();
+  }
+  bool codes() {
+    if (!skip('[')) return false;
+    do {
+      NamedStream& named = out_.streams.emplace_back();
+      if (!string(named.code) || named.code.empty()) return false;
+      if (const auto dot = named.code.find('.'); dot != std::string_view::npos) {
+        named.units = named.code.substr(dot + 1);
+        named.code = named.code.substr(0, dot);
       }
-      std::string name = type_;
-      name.append(1, '|').append(code).append(1, '|').append(level_);
-      if (!parsed.streams.emplace(std::move(name), std::move(named)).second) return false;
+    } while (skip(','));
+    return skip(']');
+  }
+  bool object() {
+    NamedStream common;
+    const std::size_t first = out_.streams.size();
+    if (!skip('{')) return false;
+    do {
+      std::string_view key;
+      if (!string(key) || !skip(':') || !value(key, common)) return false;
+    } while (skip(','));
+    if (!skip('}')) return false;
+    if (common.type.empty()) return out_.streams.size() == first;
+    if (out_.streams.size() == first) out_.streams.emplace_back();
+    for (std::size_t i = first; i < out_.streams.size(); ++i) {
+      const NamedStream named = out_.streams[i];
+      out_.streams[i] = common;
+      out_.streams[i].code = named.code;
+      out_.streams[i].units = named.units;
     }
-    return !type_.empty() && !codes_.empty();
+    return true;
+  }
+  bool value(std::string_view key, NamedStream& common) {
+    if (key == "ticket") return string(out_.ticket);
+    if (key == "format") return string(out_.format);
+    if (key == "method") return string(out_.method);
+    if (key == "type") return string(common.type);
+    if (key == "codes") return codes();
+    if (key == "level") return number(common.level);
+    if (key == "is_only_snapshot") return boolean(common.only_snapshot);
+    return key == "is_only_realtime" && boolean(common.only_realtime);
   }
 
-  int depth_ = 0;
-  std::string key_;
-  std::string type_;
-  std::string level_;
-  std::vector<std::string> codes_;
-  NamedStream flags_;
-  bool is_stream_ = false;
+  std::string_view text_;
+  ParsedRequest& out_;
 };
 
 }  // namespace
 
 bool ArrivalCounter::arrive(std::int64_t now_ns) {
-  while (!arrivals_.empty() && arrivals_.front() <= now_ns - 60 * kSecond) arrivals_.pop_front();
+  while (first_ < arrivals_.size() && arrivals_[first_] <= now_ns - 60 * kSecond) ++first_;
   arrivals_.push_back(now_ns);
-  if (arrivals_.size() > limits_.per_minute) return false;
-  return arrivals_.size() <= limits_.per_second ||
+  const std::size_t count = arrivals_.size() - first_;
+  if (count > limits_.per_minute) return false;
+  return count <= limits_.per_second ||
          arrivals_[arrivals_.size() - 1 - limits_.per_second] <= now_ns - kSecond;
 }
 
@@ -112,10 +112,8 @@ std::int64_t ArrivalCounter::ready_at_ns() const {
   return std::max(after(limits_.per_second, kSecond), after(limits_.per_minute, 60 * kSecond));
 }
 
-std::optional<ParsedRequest> parse_request(std::string_view text) {
-  RequestReader reader;
-  if (!nlohmann::json::sax_parse(text, &reader) || !reader.complete()) return std::nullopt;
-  return std::move(reader.parsed);
+bool read_request(std::string_view text, ParsedRequest& out) {
+  return RequestReader(text, out).read();
 }
 
 }  // namespace upfeed::simulation

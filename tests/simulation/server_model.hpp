@@ -1,15 +1,11 @@
 #pragma once
 
 // The exchange as the session's checker sees it, written against the protocol and not against the
-// session: it reads the request text with another JSON library, keeps its own set, and counts
-// arrivals itself.
+// session: it reads the request text by itself, keeps its own set, and counts arrivals itself.
 
 #include <cstdint>
-#include <deque>
-#include <optional>
-#include <string>
 #include <string_view>
-#include <unordered_map>
+#include <vector>
 
 namespace upfeed::simulation {
 
@@ -29,31 +25,36 @@ class ArrivalCounter {
   bool arrive(std::int64_t now_ns);
   /// The earliest time at which one more breaks no limit.
   [[nodiscard]] std::int64_t ready_at_ns() const;
-  void reset() { arrivals_.clear(); }
+  void reset() {
+    arrivals_.clear();
+    first_ = 0;
+  }
 
  private:
   Limits limits_;
-  std::deque<std::int64_t> arrivals_;  // of the last minute
+  std::vector<std::int64_t> arrivals_;
+  std::size_t first_ = 0;  // of the last minute
 };
 
-/// How one stream was named.
+/// How one stream was named; all views are into the request.
 struct NamedStream {
-  std::string units;  // the suffix; empty: none
+  std::string_view type;
+  std::string_view code;   // empty: none was named
+  std::string_view units;  // the suffix; empty: none
+  std::string_view level;  // empty: none
   bool only_snapshot = false;
   bool only_realtime = false;
 };
 
-/// By "type|code|level"; level is empty where none was named.
-using NamedSet = std::unordered_map<std::string, NamedStream>;
-
 struct ParsedRequest {
-  std::string ticket;
-  std::string format;
-  NamedSet streams;
+  std::string_view ticket;
+  std::string_view format;
+  std::string_view method;  // empty: a subscription
+  std::vector<NamedStream> streams;
 };
 
-/// nullopt: not a request the exchange would take, or one that names a stream twice.
-[[nodiscard]] std::optional<ParsedRequest> parse_request(std::string_view text);
+/// Reads a message into `out`, reusing its memory. False: not a request the exchange would take.
+[[nodiscard]] bool read_request(std::string_view text, ParsedRequest& out);
 
 /// What all connections of one endpoint share.
 struct EndpointModel {

@@ -3,12 +3,19 @@
 #include <algorithm>
 
 namespace upfeed::simulation {
+namespace {
+
+constexpr std::int64_t kTickNs = 100 * kMillisecond;
+
+}  // namespace
 
 const char* to_string(Rule rule) {
   constexpr std::array<const char*, kRuleCount> kNames = {
-      "epoch_grows",      "one_connection",    "dial_budget",       "dial_block",  "dial_given_up",
-      "request_limits",   "request_connected", "request_text",      "request_set", "status_chain",
-      "quiet_after_stop", "wakes_up",          "silent_peer_bound", "restored"};
+      "epoch_grows",       "one_connection", "dial_budget",       "dial_block",       "dial_paced",
+      "dial_given_up",     "request_limits", "request_connected", "request_text",     "request_set",
+      "refused_again",     "held_back",      "status_chain",      "quiet_after_stop", "wakes_up",
+      "silent_peer_bound", "silent_stream",  "false_alarm",       "probes_rare",      "audit_sound",
+      "stale_epoch",       "restored"};
   return kNames[static_cast<std::size_t>(rule)];
 }
 
@@ -38,23 +45,36 @@ Catalog::Catalog() {
       {EventKind::candle, "candle.1m", "KRW-BTC", 0, "", CandleUnit::m1},
       {EventKind::candle, "candle.1m", "KRW-ETH", 5, "", CandleUnit::m1},
       {EventKind::candle, "candle.240m", "KRW-BTC", 0, "", CandleUnit::m240},
+      {EventKind::my_order, "myOrder", "", MarketId::kNone, "", kNoUnit},
+      {EventKind::my_asset, "myAsset", "", MarketId::kNone, "", kNoUnit},
   };
-  std::vector<std::pair<WantedStream, std::string>> entries;
+  std::vector<std::pair<WantedStream, const Row*>> entries;
   for (const Row& row : rows) {
     WantedStream stream;
     stream.kind = row.kind;
     stream.candle_unit = row.unit;
     stream.market = {row.market};
-    stream.code = *MarketCode::parse(row.code);
+    if (*row.code != 0) stream.code = *MarketCode::parse(row.code);
     if (*row.level != 0) stream.level = *Decimal::parse(row.level);
-    entries.emplace_back(stream, std::string(row.type) + '|' + row.code + '|' + row.level);
+    entries.emplace_back(stream, &row);
   }
   std::sort(entries.begin(), entries.end(),
             [](const auto& a, const auto& b) { return wanted_before(a.first, b.first); });
-  for (auto& [stream, key] : entries) {
+  for (const auto& [stream, row] : entries) {
     streams.push_back(stream);
-    keys.push_back(std::move(key));
+    codes.emplace_back(row->code);
+    types.emplace_back(row->type);
+    levels.emplace_back(row->level);
+    const std::string code = codes.back().empty() ? "" : codes.back() + ' ';
+    names.push_back(code + row->type + (*row->level != 0 ? " level " + levels.back() : ""));
   }
+}
+
+std::size_t Catalog::find(const NamedStream& named) const {
+  for (std::size_t i = 0; i < streams.size(); ++i) {
+    if (codes[i] == named.code && types[i] == named.type && levels[i] == named.level) return i;
+  }
+  return kCatalogMax;
 }
 
 WantedSet to_wanted(const Catalog& catalog, const Wishes& wishes) {
@@ -80,6 +100,9 @@ void SessionChecker::started() {
   stopped_ = false;
   unauthorized_ = false;
   refused_version_.reset();
+  failed_version_.reset();
+  no_dial_before_ns_ = INT64_MIN;
+  held_.reset();
 }
 
 void SessionChecker::wishes(const Wishes& wishes, std::int64_t now_ns) {
@@ -87,6 +110,8 @@ void SessionChecker::wishes(const Wishes& wishes, std::int64_t now_ns) {
   ++wish_version_;
   last_wish_ns_ = now_ns;
   for (std::size_t i = 0; i < kCatalogMax; ++i) {
+    if (wishes[i] != wishes_[i]) held_.reset(i);
+    if (!wishes[i]) proven_.reset(i);
     const bool same = wishes[i] && wishes_[i] && wishes[i]->mode == wishes_[i]->mode &&
                       wishes[i]->refresh == wishes_[i]->refresh;
     if (same) continue;
@@ -99,14 +124,22 @@ void SessionChecker::wishes(const Wishes& wishes, std::int64_t now_ns) {
 void SessionChecker::connected(std::int64_t now_ns) {
   link_ = Link::live;
   requests_.reset();
-  asked_.reset();
-  arrived_.reset();
-  served_.reset();
-  served_before_.reset();
-  flowing_.reset();
+  for (auto* bits :
+       {&asked_, &arrived_, &served_, &served_before_, &flowing_, &snapshots_, &dropped_}) {
+    bits->reset();
+  }
   asked_version_.reset();
   last_bytes_ns_ = now_ns;
   late_ns_ = 0;
+  connected_at_ns_ = now_ns;
+  limited_until_ns_ = INT64_MIN;
+  last_up_ns_ = INT64_MAX;
+  up_late_ns_ = 0;
+  ignored_requests_.fill(0);
+  dropped_at_ns_.fill(INT64_MIN);
+  frame_before_ns_.fill(now_ns);
+  noticed_at_ns_.fill(INT64_MAX);
+  audit_ticket_.clear();
 }
 
 void SessionChecker::blocked(std::int64_t until_ns) {
@@ -114,10 +147,27 @@ void SessionChecker::blocked(std::int64_t until_ns) {
 }
 
 void SessionChecker::refused(std::int64_t now_ns) {
-  if (asked_version_ == wish_version_ &&
-      now_ns - last_request_ns_ <= config_.first_data_timeout.count()) {
-    refused_version_ = wish_version_;
+  if (!audit_ticket_.empty()) return;  // An audit goes out when the request has been accepted.
+  refusal_open_ = true;
+  if (asked_version_ != wish_version_ ||
+      now_ns - last_request_ns_ >= config_.first_data_timeout.count()) {
+    return;
   }
+  std::bitset<kCatalogMax> asked;
+  unproved_ = false;
+  bool served = false;  // All that owes a frame has sent it: the request was no bad one.
+  bool missing = false;
+  for (std::size_t i = 0; i < catalog_.streams.size(); ++i) {
+    if (!is_wanted(i)) continue;
+    asked.set(i);
+    if (!owes_frame(i)) continue;
+    (arrived_[i] ? served : missing) = true;
+    if (!proven_[i] && !seen_[i]) unproved_ = true;
+  }
+  refusals_ = refused_version_ == wish_version_ && asked == refused_set_ ? refusals_ + 1 : 1;
+  if (served && !missing) refusals_ = 0;
+  refused_version_ = wish_version_;
+  refused_set_ = asked;
 }
 
 void SessionChecker::bytes(std::int64_t now_ns) {
@@ -125,8 +175,69 @@ void SessionChecker::bytes(std::int64_t now_ns) {
   late_ns_ = 0;
 }
 
-void SessionChecker::frame(std::size_t stream) {
-  if (asked_[stream]) arrived_.set(stream);
+void SessionChecker::up(std::int64_t now_ns) {
+  last_up_ns_ = now_ns;
+  up_late_ns_ = 0;
+}
+
+void SessionChecker::frame(std::size_t stream, std::int64_t now_ns) {
+  if (last_up_ns_ != INT64_MAX) up(now_ns);
+  if (!asked_[stream]) return;
+  arrived_.set(stream);
+  seen_.set(stream);
+  frame_before_ns_[stream] = last_frame_ns_[stream];
+  last_frame_ns_[stream] = now_ns;
+  noticed_at_ns_[stream] = INT64_MAX;
+}
+
+void SessionChecker::lose(std::size_t stream, unsigned ignored_requests, std::int64_t now_ns) {
+  dropped_.set(stream);
+  ignored_requests_[stream] = ignored_requests;
+  dropped_at_ns_[stream] = now_ns;
+  noticed_at_ns_[stream] = INT64_MAX;
+}
+
+void SessionChecker::overslept(std::int64_t late_ns, std::int64_t now_ns) {
+  late_ns_ += late_ns;
+  // The session gives UP its whole time again.
+  up_late_ns_ += late_ns + config_.up_timeout.count();
+  limited_until_ns_ = std::max(limited_until_ns_, now_ns + config_.pong_timeout.count());
+}
+
+void SessionChecker::stale_frame(std::size_t missing_before, std::size_t missing_after) {
+  if (missing_before != missing_after) fail(Rule::stale_epoch, "a former connection's frame");
+}
+
+void SessionChecker::audit_answer(std::string_view ticket, const std::bitset<kCatalogMax>& listed,
+                                  bool another) {
+  expected_ = Expected::nothing;
+  audit_missing_.reset();
+  if (audit_ticket_.empty() || ticket != audit_ticket_) return;
+  bool differs = another;
+  for (std::size_t i = 0; i < catalog_.streams.size(); ++i) {
+    if (listed[i] && !is_wanted(i)) differs = true;
+    if (listed[i] || !is_wanted(i) || !asked_[i]) continue;
+    if (is_market(i) && wishes_[i]->mode == StreamMode::snapshot_only) continue;
+    differs = true;
+    audit_missing_.set(i);
+  }
+  expected_ = differs ? Expected::mismatched : Expected::matched;
+  audit_ticket_.clear();
+  asked_ &= ~audit_missing_;
+  arrived_ &= ~audit_missing_;
+}
+
+void SessionChecker::audit_answered(const AuditResult& result, std::int64_t now_ns) {
+  const bool is_new = result.at.ns == now_ns && result.outcome != AuditOutcome::none;
+  const bool wrong = expected_ == Expected::nothing
+                         ? is_new && (result.outcome == AuditOutcome::matched ||
+                                      result.outcome == AuditOutcome::mismatched)
+                         : !is_new || (result.outcome == AuditOutcome::matched) !=
+                                          (expected_ == Expected::matched);
+  if (wrong) fail(Rule::audit_sound, "the audit does not say what the answer said");
+  if (!wrong && is_new && result.missing_count != audit_missing_.count()) {
+    fail(Rule::audit_sound, "the audit counts other streams");
+  }
 }
 
 // The session.
@@ -175,77 +286,252 @@ void SessionChecker::check_dial(const SessionAction& action, std::int64_t now_ns
   if (!endpoint_.dials.arrive(now_ns)) fail(Rule::dial_budget, "too many dials");
   if (now_ns < endpoint_.blocked_until_ns) fail(Rule::dial_block, "dial inside the block");
   if (unauthorized_) fail(Rule::dial_given_up, "dial after 401");
-  if (refused_version_ == wish_version_) fail(Rule::dial_given_up, "dial for a refused set");
+  if (failed_version_ == wish_version_) fail(Rule::dial_given_up, "dial though failed");
+  if (now_ns < no_dial_before_ns_) fail(Rule::dial_paced, "dial too early");
 }
 
 void SessionChecker::check_request(const SessionAction& action, std::int64_t now_ns) {
-  if (link_ != Link::live) fail(Rule::request_connected, "request without connection");
-  if (!requests_.arrive(now_ns)) fail(Rule::request_limits, "too many requests");
-  const auto parsed = parse_request(action.text);
-  if (!parsed || parsed->format != config_.format) {
+  if (link_ != Link::live) fail(Rule::request_connected, "message without connection");
+  if (!requests_.arrive(now_ns)) fail(Rule::request_limits, "too many messages");
+  const std::int64_t ready_ns = requests_.ready_at_ns() + config_.request_limits.margin_ns;
+  if (ready_ns > now_ns) limited_until_ns_ = std::max(limited_until_ns_, ready_ns);
+  if (action.text == "PING") {
+    if (!asked_version_) fail(Rule::request_text, "the text PING before a request");
+    return;
+  }
+  if (!read_request(action.text, request_) || request_.format != config_.format) {
     fail(Rule::request_text, action.text);
     return;
   }
-  if (!tickets_.insert(parsed->ticket).second) fail(Rule::request_text, "ticket used before");
-  check_set(parsed->streams);
+  std::uint64_t ticket = 0;
+  if (!request_.ticket.starts_with(config_.ticket_prefix)) fail(Rule::request_text, action.text);
+  for (const char c :
+       request_.ticket.substr(std::min(config_.ticket_prefix.size(), request_.ticket.size()))) {
+    ticket = c == '-' ? ticket << 32U : ticket + (ticket & 0xFFFFFFFFU) * 9 + (c - '0');
+  }
+  if (ticket <= last_ticket_) fail(Rule::request_text, "ticket used before");
+  last_ticket_ = ticket;
+  if (!request_.method.empty()) {
+    if (request_.method != "LIST_SUBSCRIPTIONS") fail(Rule::request_text, action.text);
+    audit_ticket_ = request_.ticket;
+    return;
+  }
+  audit_ticket_.clear();
+  check_set(now_ns);
+  check_repeated();
   asked_version_ = wish_version_;
   last_request_ns_ = now_ns;
 }
 
-void SessionChecker::check_set(const NamedSet& streams) {
-  if (std::string fault = set_fault(streams); !fault.empty()) {
+void SessionChecker::check_set(std::int64_t now_ns) {
+  std::bitset<kCatalogMax> named;
+  for (const NamedStream& each : request_.streams) {
+    const std::size_t i = catalog_.find(each);
+    if (i == kCatalogMax || named[i]) {
+      fail(Rule::request_set, "a stream that nobody knows, or one named twice");
+      return;
+    }
+    named.set(i);
+    named_[i] = each;
+  }
+  if (std::string fault = set_fault(named, now_ns); !fault.empty()) {
     fail(Rule::request_set, std::move(fault));
   }
   served_before_ = served_;
-  served_.reset();
+  served_ = named;
   flowing_.reset();
-  for (std::size_t i = 0; i < catalog_.keys.size(); ++i) {
-    if (wishes_[i]) asked_.set(i);
-    const auto found = streams.find(catalog_.keys[i]);
-    if (found == streams.end()) continue;
-    served_.set(i);
-    served_units_[i] = found->second.units;
-    if (!found->second.only_snapshot) flowing_.set(i);
+  snapshots_.reset();
+  for (std::size_t i = 0; i < catalog_.streams.size(); ++i) {
+    if (is_wanted(i) && !asked_[i]) {
+      asked_.set(i);
+      last_frame_ns_[i] = now_ns;
+      noticed_at_ns_[i] = INT64_MAX;
+    }
+    if (!named[i]) continue;
+    served_units_[i] = wishes_[i] ? wishes_[i]->units : std::uint8_t{0};
+    if (!named_[i].only_snapshot) flowing_.set(i);
+    if (!named_[i].only_realtime && is_market(i)) snapshots_.set(i);
+    if (ignored_requests_[i] > 0) {
+      --ignored_requests_[i];
+    } else {
+      dropped_.reset(i);
+    }
   }
 }
 
-std::string SessionChecker::units_of(std::size_t i) const {
-  const bool is_book = catalog_.streams[i].kind == EventKind::orderbook;
-  return is_book && wishes_[i]->units != 30 ? std::to_string(wishes_[i]->units) : "";
+std::string_view SessionChecker::units_of(std::size_t i) const {
+  if (catalog_.streams[i].kind != EventKind::orderbook) return {};
+  switch (wishes_[i]->units) {
+    case 1:
+      return "1";
+    case 5:
+      return "5";
+    case 15:
+      return "15";
+    default:
+      return {};
+  }
 }
 
-std::string SessionChecker::set_fault(const NamedSet& streams) const {
+bool SessionChecker::owes_frame(std::size_t i) const {
+  return is_market(i) && (wishes_[i]->mode != StreamMode::realtime_only ||
+                          catalog_.streams[i].kind == EventKind::orderbook);
+}
+
+std::string SessionChecker::set_fault(const std::bitset<kCatalogMax>& named,
+                                      std::int64_t now_ns) const {
   bool all_finished = true;
-  for (std::size_t i = 0; i < catalog_.keys.size(); ++i) {
-    if (wishes_[i] && !is_finished(i)) all_finished = false;
+  for (std::size_t i = 0; i < catalog_.streams.size(); ++i) {
+    if (is_wanted(i) && !is_finished(i)) all_finished = false;
   }
   if (all_finished && flowing_.none()) return "request without need";
-  std::size_t known = 0;
-  for (std::size_t i = 0; i < catalog_.keys.size(); ++i) {
-    const auto found = streams.find(catalog_.keys[i]);
-    const bool expected = wishes_[i] && (all_finished || !is_finished(i));
-    if (expected != (found != streams.end())) {
-      return catalog_.keys[i] + (expected ? " is missing" : " is not wanted");
+  for (std::size_t i = 0; i < catalog_.streams.size(); ++i) {
+    const bool expected = is_wanted(i) && (all_finished || !is_finished(i));
+    if (expected != named[i]) {
+      return catalog_.names[i] + (expected ? " is missing" : " is not wanted");
     }
     if (!expected) continue;
-    ++known;
-    const bool is_book = catalog_.streams[i].kind == EventKind::orderbook;
-    const StreamMode mode = wishes_[i]->mode;
-    const bool realtime = !is_book && (mode == StreamMode::realtime_only ||
-                                       (mode == StreamMode::both && arrived_[i]));
-    const NamedStream& named = found->second;
-    if (named.only_snapshot != (mode == StreamMode::snapshot_only) ||
-        named.only_realtime != realtime) {
-      return catalog_.keys[i] + " has wrong flags";
-    }
-    if (named.units != units_of(i)) return catalog_.keys[i] + " has wrong units";
+    if (std::string fault = form_fault(i, now_ns); !fault.empty()) return fault;
   }
-  return known == streams.size() ? "" : "a stream that nobody knows";
+  return {};
+}
+
+std::string SessionChecker::form_fault(std::size_t i, std::int64_t now_ns) const {
+  const NamedStream& named = named_[i];
+  const StreamMode mode = wishes_[i]->mode;
+  const bool only_snapshot = is_market(i) && mode == StreamMode::snapshot_only;
+  bool only_realtime =
+      is_market(i) && catalog_.streams[i].kind != EventKind::orderbook &&
+      (mode == StreamMode::realtime_only || (mode == StreamMode::both && arrived_[i]));
+  if (only_realtime && !named.only_realtime) {  // A doubt: it must have been silent for some time.
+    const std::int64_t silent_ns = now_ns - last_frame_ns_[i];
+    const std::int64_t early_ns =
+        (config_.probe_wait + config_.probe_spacing + config_.request_spacing).count();
+    if (limit_ns(i) == 0 || silent_ns < limit_ns(i) - early_ns) {
+      return catalog_.names[i] + " is doubted without reason";
+    }
+    only_realtime = false;
+  }
+  if (named.only_snapshot != only_snapshot || named.only_realtime != only_realtime) {
+    return catalog_.names[i] + " has wrong flags";
+  }
+  return named.units == units_of(i) ? "" : catalog_.names[i] + " has wrong units";
+}
+
+/// A set that was refused may come once more if all of it had been served before.
+void SessionChecker::check_repeated() {
+  if (refused_version_ != wish_version_) return;
+  std::bitset<kCatalogMax> asked;
+  for (std::size_t i = 0; i < catalog_.streams.size(); ++i) asked[i] = is_wanted(i);
+  if (asked == refused_set_ && refusals_ > (unproved_ ? 0U : 1U)) {
+    fail(Rule::refused_again, "a refused set is asked again");
+  }
+}
+
+void SessionChecker::check_held(const WantedSet& refused, std::int64_t now_ns) {
+  std::bitset<kCatalogMax> held;
+  for (const WantedStream& stream : refused) {
+    const auto found =
+        std::lower_bound(catalog_.streams.begin(), catalog_.streams.end(), stream, wanted_before);
+    held.set(static_cast<std::size_t>(found - catalog_.streams.begin()));
+  }
+  const auto fresh = held & ~held_;
+  if (fresh.any() && !refusal_open_) fail(Rule::held_back, "held back without a refusal");
+  if ((fresh & proven_).any()) fail(Rule::held_back, "held back though it was served");
+  if ((held_ & ~held).any()) fail(Rule::held_back, "set free without a change");
+  held_ = held;
+  refusal_open_ = false;
+  if (link_ != Link::live || asked_version_ != wish_version_) return;
+  bool served = true;  // All that owes a frame has sent it: nothing of this was refused.
+  std::bitset<kCatalogMax> wanted;
+  for (std::size_t i = 0; i < catalog_.streams.size() && served; ++i) {
+    wanted[i] = is_wanted(i);
+    served = !wanted[i] || !owes_frame(i) || arrived_[i];
+  }
+  if (served) {
+    refusals_ = 0;
+    seen_ |= wanted;
+  }
+  if (now_ns - last_request_ns_ >= config_.first_data_timeout.count()) {
+    for (std::size_t i = 0; i < catalog_.streams.size(); ++i) proven_[i] = is_wanted(i);
+    seen_ |= proven_;
+    refusals_ = 0;
+  }
+}
+
+std::int64_t SessionChecker::limit_ns(std::size_t i) const {
+  switch (catalog_.streams[i].kind) {
+    case EventKind::ticker:
+      return config_.silence_limit.ticker.count();
+    case EventKind::trade:
+      return config_.silence_limit.trade.count();
+    case EventKind::orderbook:
+      return config_.silence_limit.orderbook.count();
+    case EventKind::candle:
+      return config_.silence_limit.candle.count();
+    default:
+      return 0;
+  }
+}
+
+/// Names of streams that are called silent: the server must have dropped each.
+void SessionChecker::check_alarm(const std::string& text, std::int64_t now_ns) {
+  std::string_view rest = text;
+  rest.remove_prefix(std::min(rest.find(": ") + 2, rest.size()));
+  if (const auto tail = rest.find(" and "); tail != std::string_view::npos) {
+    rest = rest.substr(0, tail);  // Which the others are is not told.
+    for (std::int64_t& at_ns : noticed_at_ns_) at_ns = std::min(at_ns, now_ns);
+  }
+  while (!rest.empty()) {
+    const std::string_view name = rest.substr(0, rest.find(", "));
+    rest.remove_prefix(std::min(name.size() + 2, rest.size()));
+    std::string plain(name);
+    if (const auto dot = plain.find("orderbook."); dot != std::string::npos) {
+      const auto end = plain.find(' ', dot);
+      plain.erase(dot + 9, end == std::string::npos ? end : end - dot - 9);
+    }
+    const auto found = std::find(catalog_.names.begin(), catalog_.names.end(), plain);
+    const auto i = static_cast<std::size_t>(found - catalog_.names.begin());
+    if (found == catalog_.names.end() || dropped_at_ns_[i] < frame_before_ns_[i]) {
+      fail(Rule::false_alarm, plain + " was not silent");
+      return;
+    }
+    noticed_at_ns_[i] = std::min(noticed_at_ns_[i], now_ns);
+  }
+}
+
+void SessionChecker::check_streams(std::int64_t now_ns) {
+  const std::int64_t wait_ns = config_.probe_wait.count();
+  // A peer that may be dead is another rule's; a living one says something every ten seconds.
+  if (link_ != Link::live || dropped_.none() || now_ns - last_bytes_ns_ > kSecond) return;
+  // A message that has to wait for another one, or for the limits.
+  const std::int64_t way_ns =
+      (config_.request_spacing + config_.collect_window).count() + wait_ns + kTickNs;
+  for (std::size_t i = 0; i < catalog_.streams.size(); ++i) {
+    if (!dropped_[i] || !is_wanted(i) || !arrived_[i] || limit_ns(i) == 0) continue;
+    if (wishes_[i]->mode == StreamMode::snapshot_only) continue;
+    const std::int64_t bound_ns = last_frame_ns_[i] + config_.silence_limit_max.count() + kTickNs +
+                                  config_.collect_window.count();
+    const bool noticed = noticed_at_ns_[i] != INT64_MAX;
+    const std::int64_t since_ns = noticed ? noticed_at_ns_[i] + way_ns : bound_ns;
+    const std::int64_t limited_ns =
+        limited_until_ns_ == INT64_MIN ? INT64_MIN : limited_until_ns_ + way_ns;
+    if (now_ns > std::max(since_ns, limited_ns)) {
+      fail(Rule::silent_stream, catalog_.names[i] + (noticed ? " is still lost" : " is lost"));
+    }
+  }
 }
 
 void SessionChecker::check_status(const SessionAction& action, std::int64_t now_ns) {
-  const bool is_notice =
-      action.cause == StatusCause::first_data_missing || action.cause == StatusCause::data_arrived;
+  const bool is_silence = action.cause == StatusCause::stream_silent;
+  const bool is_notice = action.cause == StatusCause::first_data_missing ||
+                         action.cause == StatusCause::data_arrived ||
+                         action.cause == StatusCause::audit_mismatch ||
+                         (is_silence && action.state == SessionState::live);
+  if (is_silence) check_alarm(action.text, now_ns);
+  if (action.cause == StatusCause::audit_mismatch && action.text.starts_with("no answer")) {
+    audit_ticket_.clear();  // An answer that comes now comes too late.
+  }
   if (action.previous_state != state_) fail(Rule::status_chain, "does not start at the last state");
   if ((action.state == action.previous_state) != is_notice) {
     fail(Rule::status_chain, "a transition to the same state, or a notice that is none");
@@ -255,10 +541,24 @@ void SessionChecker::check_status(const SessionAction& action, std::int64_t now_
       config_.dial_attempts_max == 0) {
     fail(Rule::dial_given_up, "failed without a reason");
   }
+  if (state_ == SessionState::failed) failed_version_ = wish_version_;
   if (state_ == SessionState::stopped) stopped_ = true;
-  if (action.cause == StatusCause::silent_peer &&
+  const bool no_up = last_up_ns_ != INT64_MAX && now_ns - last_up_ns_ >= config_.up_timeout.count();
+  if (action.cause == StatusCause::silent_peer && !no_up &&
       now_ns - last_bytes_ns_ < config_.pong_timeout.count()) {
     fail(Rule::silent_peer_bound, "the peer was not silent");
+  }
+}
+
+void SessionChecker::settled(const Session& session, std::int64_t now_ns) {
+  settled(session.state(), session.deadline(), now_ns);
+  check_held(session.refused(), now_ns);
+  check_streams(now_ns);
+  const std::uint64_t probes = session.counters().probes;
+  if (link_ != Link::live) probes_before_ = probes;
+  const std::int64_t spacings = (now_ns - connected_at_ns_) / config_.probe_spacing.count();
+  if (probes - probes_before_ > 2 * (1 + static_cast<std::uint64_t>(spacings))) {
+    fail(Rule::probes_rare, "too many probes");
   }
 }
 
@@ -272,11 +572,16 @@ void SessionChecker::settled(SessionState state, MonoTime deadline, std::int64_t
 }
 
 void SessionChecker::check_timers(MonoTime deadline, std::int64_t now_ns) {
-  if (deadline.ns <= now_ns) fail(Rule::wakes_up, "a due timer was left behind");
+  if (deadline.ns <= now_ns) {
+    fail(Rule::wakes_up, "a timer due " + std::to_string(now_ns - deadline.ns) + " ns ago");
+  }
   if (link_ != Link::live) return;
   const std::int64_t bound_ns = (config_.ping_interval + config_.pong_timeout).count();
   if (now_ns - last_bytes_ns_ > bound_ns + late_ns_) {
     fail(Rule::silent_peer_bound, "silence was not noticed");
+  }
+  if (last_up_ns_ != INT64_MAX && now_ns - last_up_ns_ > config_.up_timeout.count() + up_late_ns_) {
+    fail(Rule::silent_peer_bound, "the end of UP and data was not noticed");
   }
   const std::int64_t due_ns =
       std::max({last_wish_ns_ + config_.collect_window.count(),
@@ -287,10 +592,10 @@ void SessionChecker::check_timers(MonoTime deadline, std::int64_t now_ns) {
 
 /// The server's set lacks something wanted, has something unwanted that flows, or other units.
 bool SessionChecker::needs_request() const {
-  for (std::size_t i = 0; i < catalog_.keys.size(); ++i) {
-    if (wishes_[i] && !asked_[i]) return true;
-    if (flowing_[i] && !wishes_[i]) return true;
-    if (flowing_[i] && served_units_[i] != units_of(i)) return true;
+  for (std::size_t i = 0; i < catalog_.streams.size(); ++i) {
+    if (is_wanted(i) && !asked_[i]) return true;
+    if (flowing_[i] && !is_wanted(i)) return true;
+    if (flowing_[i] && served_units_[i] != wishes_[i]->units) return true;
   }
   return false;
 }
@@ -302,12 +607,12 @@ void SessionChecker::must_be_restored(const Session& session) {
                              std::to_string(session.missing_first_frames().size()));
     return;
   }
-  for (std::size_t i = 0; i < catalog_.keys.size(); ++i) {
-    if (wishes_[i] && !is_finished(i) && !served_[i]) {
-      fail(Rule::restored, catalog_.keys[i] + " is not served");
+  for (std::size_t i = 0; i < catalog_.streams.size(); ++i) {
+    if (is_wanted(i) && !is_finished(i) && !served_[i]) {
+      fail(Rule::restored, catalog_.names[i] + " is not served");
     }
-    if (wishes_[i] && wishes_[i]->mode != StreamMode::realtime_only && !arrived_[i]) {
-      fail(Rule::restored, catalog_.keys[i] + " sent no first frame");
+    if (is_wanted(i) && owes_frame(i) && !arrived_[i]) {
+      fail(Rule::restored, catalog_.names[i] + " sent no first frame");
     }
   }
 }

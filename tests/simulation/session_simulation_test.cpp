@@ -1,6 +1,7 @@
 // The session against random trouble. Arguments behind gtest's own:
-//   --seed N    replays one seed          --seeds N   seeds 1 to N (default 20,000)
-//   --events N  events of a seed (500)
+//   --seed N    replays one seed          --seeds N   seeds 1 to N (default 4,000)
+//   --trace 1   prints each action
+//   --events N  events of a seed (1,000)
 
 #include <gtest/gtest.h>
 
@@ -16,16 +17,42 @@ namespace {
 
 struct Options {
   std::uint64_t seed = 0;  // 0: all of them
-  std::uint64_t seeds = 20'000;
-  std::uint64_t events = 500;
+  std::uint64_t seeds = 4'000;
+  std::uint64_t events = 1'000;
+  std::uint64_t trace = 0;
 };
 Options options;
 
-constexpr std::array<const char*, kFaultCount> kFaultNames = {
-    "dial_refused",   "dial_rate_limited", "dial_unauthorized", "connection_lost",
-    "stale_news",     "peer_frozen",       "error_request",     "error_rate_limit",
-    "error_token",    "bad_frames",        "endless_message",   "owner_overslept",
-    "stranger_frame", "wishes_burst",      "wishes_gone",       "stop_and_start"};
+constexpr std::array<const char*, kFaultCount> kFaultNames = {"dial_refused",
+                                                              "dial_429",
+                                                              "dial_hinted",
+                                                              "dial_418",
+                                                              "dial_redirected",
+                                                              "dial_401",
+                                                              "connection_lost",
+                                                              "stale_news",
+                                                              "peer_frozen",
+                                                              "up_stopped",
+                                                              "error_request",
+                                                              "error_added",
+                                                              "error_rate_limit",
+                                                              "error_token",
+                                                              "bad_frames",
+                                                              "endless_message",
+                                                              "owner_overslept",
+                                                              "suspended",
+                                                              "stranger_frame",
+                                                              "stale_frame",
+                                                              "late_trade",
+                                                              "first_frame_missing",
+                                                              "stream_dropped",
+                                                              "stream_muted",
+                                                              "audit",
+                                                              "audit_lie",
+                                                              "audit_overtaken",
+                                                              "wishes_burst",
+                                                              "wishes_gone",
+                                                              "stop_and_start"};
 
 /// Every edge of the picture in session.hpp, and no other.
 bool is_edge(SessionState from, SessionState to) {
@@ -74,6 +101,7 @@ void report(const Coverage& coverage, double seconds) {
 // every edge of the state machine. Method: all seeds against the checker; a failure names its seed.
 TEST(SessionSimulation, keeps_every_rule_and_comes_back) {
   Coverage coverage;
+  coverage.trace = options.trace != 0;
   const auto begun = std::chrono::steady_clock::now();
   const std::uint64_t first = options.seed != 0 ? options.seed : 1;
   const std::uint64_t last = options.seed != 0 ? options.seed : options.seeds;
@@ -121,7 +149,7 @@ class Corrupted : public testing::Test {
     return action;
   }
   static std::string request(int ticket, const std::string& objects) {
-    return R"([{"ticket":")" + std::to_string(ticket) + R"("},)" + objects +
+    return R"([{"ticket":"upfeed-1-)" + std::to_string(ticket) + R"("},)" + objects +
            R"(,{"format":"DEFAULT"}])";
   }
   static std::string good_request(int ticket) {
@@ -131,9 +159,9 @@ class Corrupted : public testing::Test {
 
   void SetUp() override {
     Wishes wishes{};
-    for (std::size_t i = 0; i < catalog.keys.size(); ++i) {
-      if (catalog.keys[i] == "ticker|KRW-BTC|") wishes[i] = Wish{30, StreamMode::snapshot_only, 0};
-      if (catalog.keys[i] == "orderbook|KRW-BTC|") wishes[i] = Wish{15, StreamMode::both, 0};
+    for (std::size_t i = 0; i < catalog.names.size(); ++i) {
+      if (catalog.names[i] == "KRW-BTC ticker") wishes[i] = Wish{30, StreamMode::snapshot_only, 0};
+      if (catalog.names[i] == "KRW-BTC orderbook") wishes[i] = Wish{15, StreamMode::both, 0};
     }
     checker.wishes(wishes, kNow);
     checker.started();
@@ -209,6 +237,7 @@ TEST_F(Corrupted, dial_after_401) {
 TEST_F(Corrupted, dial_for_a_refused_set) {
   ask(good_request(1));
   checker.refused(kNow);
+  checker.action(status(SessionState::live, SessionState::failed, 1), kNow);
   checker.ended();
   dial(2);
   expect(Rule::dial_given_up);
@@ -324,6 +353,7 @@ int main(int argc, char** argv) {
     if (std::strcmp(argv[i], "--seed") == 0) options.seed = value;
     if (std::strcmp(argv[i], "--seeds") == 0) options.seeds = value;
     if (std::strcmp(argv[i], "--events") == 0) options.events = value;
+    if (std::strcmp(argv[i], "--trace") == 0) options.trace = value;
   }
   return RUN_ALL_TESTS();
 }

@@ -1,6 +1,7 @@
 #include "simulation.hpp"
 
 #include <algorithm>
+#include <cstdio>
 
 namespace upfeed::simulation {
 namespace {
@@ -14,6 +15,13 @@ constexpr std::array<const char*, 4> kRequestErrors = {"WRONG_FORMAT", "NO_CODES
                                                        "NEVER_HEARD_OF"};
 constexpr std::array<std::int64_t, 4> kRetryAfterMs = {-1, 1'000, 61'000, 300'000};
 constexpr std::int64_t kRetryAfterMsMax = 300'000;
+constexpr std::array<int, 4> kLastingStatuses = {301, 403, 404, 426};
+// The exchange's clock runs ahead of the steady one by that much.
+constexpr std::int64_t kExchangeOffsetMs = 1'700'000'000'000;
+
+std::int64_t exchange_ms(std::int64_t now_ns) {
+  return now_ns / kMillisecond + kExchangeOffsetMs;
+}
 
 }  // namespace
 
@@ -37,8 +45,16 @@ Simulation::Simulation(std::uint64_t seed, Coverage& coverage)
     config.dial_attempts_max = percent(20) ? 4 : 0;
     config.bad_frames_max = 3;
     config.request_limits = rates(request_limits);
+    config.probe_wait = std::chrono::seconds(2);
+    config.probe_spacing = std::chrono::seconds(4);
+    config.silence_limit = {std::chrono::seconds(12), std::chrono::seconds(10),
+                            std::chrono::seconds(8), std::chrono::seconds(percent(80) ? 10 : 0)};
+    config.silence_limit_max = std::chrono::seconds(percent(50) ? 12 : 60);
     actors_.push_back(
         std::make_unique<Actor>(catalog(), *endpoint_, config, request_limits, *budget_, random()));
+    for (std::int64_t& changed_ms : actors_.back()->changed_ms) {
+      changed_ms = exchange_ms(now_ns_) - static_cast<std::int64_t>(below(1'000'000));
+    }
   }
 }
 
@@ -68,12 +84,14 @@ std::string Simulation::run(std::uint64_t events) {
          !std::all_of(actors_.begin(), actors_.end(), restored)) {
     for (auto& actor : actors_) {
       if (actor->checker.is_dialing()) connect(*actor);
-      for (std::size_t i = 0; i < catalog().keys.size(); ++i) {
-        if (actor->checker.served()[i]) send_frame(*actor, i);
+      for (std::size_t i = 0; i < catalog().streams.size(); ++i) {
+        if (!actor->checker.served()[i]) continue;
+        change(*actor, i);
+        send_frame(*actor, i, StreamType::realtime);
       }
     }
     std::int64_t next_ns = now_ns_ + 5 * kSecond;
-    for (auto& actor : actors_) next_ns = std::min(next_ns, actor->session.deadline().ns);
+    for (auto& actor : actors_) next_ns = std::min(next_ns, actor->next_ns());
     advance_to(next_ns);
   }
   for (auto& actor : actors_) {
@@ -126,38 +144,58 @@ void Simulation::advance_to(std::int64_t target_ns) {
     Actor* first = nullptr;
     std::int64_t at_ns = INT64_MAX;
     for (auto& actor : actors_) {
-      const std::int64_t due_ns = std::min(actor->session.deadline().ns, actor->pong_at_ns);
-      if (due_ns < at_ns) {
+      if (const std::int64_t due_ns = actor->next_ns(); due_ns < at_ns) {
         at_ns = due_ns;
         first = actor.get();
       }
     }
     if (first == nullptr || at_ns > target_ns) break;
     now_ns_ = std::max(now_ns_, at_ns);
-    if (first->pong_at_ns <= now_ns_) {
-      first->pong_at_ns = INT64_MAX;
-      first->checker.bytes(now_ns_);
-      first->session.on_bytes(now());
-    }
-    if (first->session.deadline().ns <= now_ns_) first->session.tick(now());
-    after_input(*first);
+    run_due(*first);
     if (!broken().empty()) return;
   }
   now_ns_ = std::max(now_ns_, target_ns);
 }
 
+/// What the exchange sends now, then the timer, as a driver does.
+void Simulation::run_due(Actor& actor) {
+  if (actor.pong_at_ns <= now_ns_) {
+    actor.pong_at_ns = INT64_MAX;
+    bytes(actor);
+  }
+  if (actor.up_at_ns <= now_ns_) {
+    actor.up_at_ns = now_ns_ + 10 * kSecond;
+    bytes(actor);
+    actor.checker.up(now_ns_);
+    actor.session.on_status_up(now());
+  }
+  if (actor.snapshots_at_ns <= now_ns_) send_snapshots(actor);
+  if (actor.audit_at_ns <= now_ns_) answer_audit(actor);
+  if (actor.session.deadline().ns <= now_ns_) actor.session.tick(now());
+  after_input(actor);
+}
+
+void Simulation::bytes(Actor& actor) {
+  actor.checker.bytes(now_ns_);
+  actor.session.on_bytes(now());
+}
+
 void Simulation::oversleep(Actor& actor) {
-  count(Fault::owner_overslept);
-  const auto late_ns = static_cast<std::int64_t>(below(700)) * kSecond;
+  const bool suspended = percent(30);
+  count(suspended ? Fault::suspended : Fault::owner_overslept);
+  const std::int64_t late_ns =
+      suspended ? 600 * kSecond : static_cast<std::int64_t>(below(700)) * kSecond;
   now_ns_ += late_ns;
   for (auto& each : actors_) {
-    each->checker.overslept(late_ns);
-    if (each->checker.is_live() && !each->peer_frozen) {  // What came meanwhile is read first.
-      each->checker.bytes(now_ns_);
-      each->session.on_bytes(now());
+    each->checker.overslept(late_ns, now_ns_);
+    if (suspended) {
+      each->peer_frozen = true;
+      each->hang_up();
     }
-    each->pong_at_ns = INT64_MAX;
-    each->session.tick(now());
+    // What came meanwhile is read first.
+    if (each->checker.is_live() && !each->peer_frozen) bytes(*each);
+    run_due(*each);
+    if (each->session.deadline().ns <= now_ns_) each->session.tick(now());
     after_input(*each);
   }
   actor.session.tick(now());  // Once more does no harm.
@@ -168,12 +206,14 @@ void Simulation::oversleep(Actor& actor) {
 
 void Simulation::after_input(Actor& actor) {
   while (actor.session.next_action(action_)) {
+    if (coverage_.trace) trace(actor);
     actor.checker.action(action_, now_ns_);
     if (action_.kind == ActionKind::send_ping && !actor.peer_frozen) {
       const auto round_trip_ns = static_cast<std::int64_t>(1 + below(400)) * kMillisecond;
       actor.pong_at_ns = std::min(actor.pong_at_ns, now_ns_ + round_trip_ns);
     }
-    if (action_.kind == ActionKind::close) actor.pong_at_ns = INT64_MAX;
+    if (action_.kind == ActionKind::close) actor.hang_up();
+    if (action_.kind == ActionKind::send_text) on_text(actor, action_.text);
     if (action_.kind == ActionKind::status) {
       ++coverage_.causes[static_cast<std::size_t>(action_.cause)];
       if (action_.state != action_.previous_state) {
@@ -187,7 +227,99 @@ void Simulation::after_input(Actor& actor) {
     actor.session.tick(now());
     if (actor.session.deadline() != before) return after_input(actor);
   }
-  actor.checker.settled(actor.session.state(), actor.session.deadline(), now_ns_);
+  actor.checker.settled(actor.session, now_ns_);
+}
+
+void Simulation::trace(const Actor& actor) const {
+  constexpr std::array<const char*, 5> kKinds = {"dial", "send", "ping", "close", "status"};
+  const auto number = std::find_if(actors_.begin(), actors_.end(),
+                                   [&actor](const auto& each) { return each.get() == &actor; });
+  std::printf("%12.3f #%zd e%u %s", static_cast<double>(now_ns_) * 1e-9, number - actors_.begin(),
+              action_.epoch, kKinds[static_cast<std::size_t>(action_.kind)]);
+  if (action_.kind == ActionKind::status) {
+    std::printf(" %s>%s %s", to_string(action_.previous_state).data(),
+                to_string(action_.state).data(), to_string(action_.cause).data());
+  }
+  std::printf(" %s\n", action_.text.c_str());
+}
+
+/// The exchange reads a message; its answer comes a round trip later.
+void Simulation::on_text(Actor& actor, const std::string& text) {
+  const std::int64_t answer_ns = now_ns_ + static_cast<std::int64_t>(1 + below(400)) * kMillisecond;
+  if (actor.peer_frozen || actor.application_dead) return;
+  if (text == "PING") {
+    actor.up_at_ns = now_ns_ + static_cast<std::int64_t>(1 + below(10'000)) * kMillisecond;
+  } else if (!actor.checker.audit_ticket().empty()) {
+    actor.audit_ticket = actor.checker.audit_ticket();
+    actor.audit_at_ns = answer_ns;
+    actor.audit_listed =
+        actor.checker.served() & ~(actor.checker.dropped() & actor.checker.arrived());
+  } else {
+    auto snapshots = actor.checker.snapshots() & ~actor.checker.dropped();
+    if (percent(10)) {
+      count(Fault::first_frame_missing);
+      const auto fresh = snapshots & ~actor.checker.arrived();
+      for (std::size_t i = 0; i < kCatalogMax; ++i) {
+        if (fresh[i] && percent(50)) snapshots.reset(i);
+      }
+    }
+    actor.snapshots |= snapshots;
+    actor.snapshots_at_ns = std::min(actor.snapshots_at_ns, answer_ns);
+  }
+}
+
+void Simulation::send_snapshots(Actor& actor) {
+  actor.snapshots_at_ns = INT64_MAX;
+  auto snapshots = actor.snapshots & ~actor.checker.dropped() & actor.checker.served();
+  actor.snapshots.reset();
+  for (std::size_t i = 0; i < catalog().streams.size() && actor.checker.is_live(); ++i) {
+    if (snapshots[i]) send_frame(actor, i, percent(95) ? StreamType::snapshot : StreamType::absent);
+  }
+}
+
+void Simulation::answer_audit(Actor& actor) {
+  actor.audit_at_ns = INT64_MAX;
+  std::bitset<kCatalogMax> listed = actor.audit_listed;
+  bool another = false;
+  if (percent(20)) {
+    count(Fault::audit_lie);
+    another = percent(50);
+    const auto settled = listed & actor.checker.arrived();
+    for (std::size_t i = 0; i < kCatalogMax; ++i) {
+      if (settled[i] && percent(30)) listed.reset(i);
+    }
+  }
+  if (actor.audit_ticket != actor.checker.audit_ticket()) count(Fault::audit_overtaken);
+  std::string text = R"({"method":"LIST_SUBSCRIPTIONS","result":[)";
+  if (another) text += R"({"type":"trade","codes":["KRW-DOGE"]},)";
+  for (std::size_t i = 0; i < catalog().streams.size(); ++i) {
+    if (!listed[i]) continue;
+    text += R"({"type":")" + catalog().types[i] + '"';
+    if (!catalog().codes[i].empty()) text += R"(,"codes":[")" + catalog().codes[i] + R"("])";
+    if (!catalog().levels[i].empty()) text += R"(,"level":)" + catalog().levels[i];
+    text += "},";
+  }
+  if (text.back() == ',') text.pop_back();
+  text += R"(],"ticket":")" + actor.audit_ticket + R"("})";
+  bytes(actor);
+  actor.checker.audit_answer(actor.audit_ticket, listed, another);
+  actor.session.on_subscriptions(text, now());
+  actor.checker.audit_answered(actor.session.last_audit(), now_ns_);
+  after_input(actor);
+}
+
+void Simulation::drop_stream(Actor& actor) {
+  const std::size_t size = catalog().streams.size();
+  const std::size_t offset = below(size);
+  for (std::size_t i = 0; i < size; ++i) {
+    const std::size_t stream = (offset + i) % size;
+    if (!actor.checker.served()[stream] || !actor.checker.arrived()[stream]) continue;
+    const bool muted = percent(30);
+    count(muted ? Fault::stream_muted : Fault::stream_dropped);
+    actor.checker.lose(stream, muted ? 1 + static_cast<unsigned>(below(3)) : 0, now_ns_);
+    if (percent(50)) change(actor, stream);
+    return;
+  }
 }
 
 void Simulation::start(Actor& actor) {
@@ -205,6 +337,9 @@ void Simulation::stop(Actor& actor) {
 
 void Simulation::connect(Actor& actor) {
   actor.peer_frozen = false;
+  actor.application_dead = false;
+  actor.hang_up();
+  actor.snapshots.reset();
   actor.checker.connected(now_ns_);
   actor.session.on_connected(actor.checker.epoch(), now());
   after_input(actor);
@@ -215,75 +350,127 @@ void Simulation::resolve_dial(Actor& actor) {
   DialFailure failure{.cause = StatusCause::connect, .text = "no"};
   failure.retry_after_ms = kRetryAfterMs[below(kRetryAfterMs.size())];
   actor.checker.ended();
-  if (percent(10)) {
-    count(Fault::dial_rate_limited);
-    failure.cause = StatusCause::http;
+  const std::int64_t hint_ns = failure.retry_after_ms * kMillisecond;
+  if (percent(15)) {
     failure.http_status = percent(50) ? 429 : 418;
-    const std::int64_t hint_ns = failure.retry_after_ms * kMillisecond;
+    count(failure.http_status == 429 ? Fault::dial_rate_limited : Fault::dial_teapot);
+    if (hint_ns > 0) count(Fault::dial_hinted);
     actor.checker.blocked(now_ns_ + std::max(hint_ns, 60 * kSecond));
   } else if (percent(5)) {
     count(Fault::dial_unauthorized);
-    failure.cause = StatusCause::http;
     failure.http_status = 401;
     actor.checker.unauthorized();
+  } else if (percent(10)) {
+    count(Fault::dial_redirected);
+    failure.http_status = kLastingStatuses[below(kLastingStatuses.size())];
+    failure.retry_after_ms = -1;
+    actor.checker.not_before(now_ns_ + actor.config.backoff_cap.count() / 2);
   } else {
     count(Fault::dial_refused);
     if (percent(95)) failure.retry_after_ms = -1;
+    if (failure.retry_after_ms > 0) actor.checker.not_before(now_ns_ + hint_ns);
   }
+  if (failure.http_status != 0) failure.cause = StatusCause::http;
   actor.session.on_dial_failed(actor.checker.epoch(), failure, now());
   after_input(actor);
 }
 
 void Simulation::frame(Actor& actor) {
-  if (!actor.checker.is_live() || actor.peer_frozen) return pass_time();
+  if (!actor.checker.is_live() || actor.peer_frozen || actor.application_dead) return pass_time();
   auto candidates = actor.checker.served();
   if (percent(10)) candidates |= actor.checker.served_before();
   if (percent(2)) {
     count(Fault::stranger_frame);
     candidates.set();
   }
-  const std::size_t size = catalog().keys.size();
+  const std::size_t size = catalog().streams.size();
   const std::size_t offset = below(size);
   for (std::size_t i = 0; i < size; ++i) {
     const std::size_t stream = (offset + i) % size;
-    if (candidates[stream]) return send_frame(actor, stream);
+    if (!candidates[stream]) continue;
+    change(actor, stream);
+    if (!actor.checker.is_dropped(stream)) send_frame(actor, stream, StreamType::realtime);
+    return;
   }
 }
 
-void Simulation::send_frame(Actor& actor, std::size_t stream) {
+/// Something happened on the market.
+void Simulation::change(Actor& actor, std::size_t stream) {
+  actor.changed_ms[stream] = exchange_ms(now_ns_);
+}
+
+void Simulation::send_frame(Actor& actor, std::size_t stream, StreamType type) {
   if (!actor.checker.is_live()) return;
+  const std::int64_t at_ms = actor.changed_ms[stream];
+  bytes(actor);
+  actor.checker.frame(stream, now_ns_);
+  deliver(actor, stream, at_ms, type, actor.checker.epoch());
+  if (type == StreamType::realtime && percent(3)) {
+    count(Fault::late_trade);
+    deliver(actor, stream, at_ms - 5, type, actor.checker.epoch());
+  }
+  after_input(actor);
+}
+
+void Simulation::deliver(Actor& actor, std::size_t stream, std::int64_t at_ms, StreamType type,
+                         std::uint32_t epoch) {
   const WantedStream& of = catalog().streams[stream];
+  const ExchangeTime at{at_ms};
   const auto send = [&](auto& event) {
     event.kind = of.kind;
     event.market = of.market;
-    event.epoch = actor.checker.epoch();
-    actor.checker.bytes(now_ns_);
-    actor.checker.frame(stream);
-    actor.session.on_bytes(now());
+    event.epoch = epoch;
+    event.stream_type = type;
     actor.session.on_event(event, now());
   };
   if (of.kind == EventKind::orderbook) {
     OrderbookEvent event;
     event.level = of.level;
+    event.timestamp = at;
     send(event);
   } else if (of.kind == EventKind::candle) {
     CandleEvent event;
     event.unit = of.candle_unit;
+    event.timestamp = at;
+    send(event);
+  } else if (of.kind == EventKind::trade) {
+    TradeEvent event;
+    event.trade_timestamp = at;
+    event.sequential_id = static_cast<std::uint64_t>(at_ms) * 10'000;
+    send(event);
+  } else if (of.kind == EventKind::ticker) {
+    TickerEvent event;
+    event.trade_timestamp = at;
     send(event);
   } else {
     EventHeader event;
     send(event);
   }
-  after_input(actor);
+}
+
+void Simulation::stale_frame(Actor& actor) {
+  count(Fault::stale_frame);
+  const std::size_t before = actor.session.missing_first_frames().size();
+  deliver(actor, below(catalog().streams.size()), exchange_ms(now_ns_), StreamType::snapshot,
+          actor.checker.epoch() - 1);
+  actor.checker.stale_frame(before, actor.session.missing_first_frames().size());
 }
 
 void Simulation::trouble(Actor& actor) {
   const std::size_t choice = below(100);
   const bool live = actor.checker.is_live();
-  if (choice < 20) {
+  if (choice < 12) {
     if (live) lose_connection(actor);
+  } else if (choice < 20) {
+    if (live && !actor.peer_frozen && !actor.application_dead) drop_stream(actor);
   } else if (choice < 30) {
     if (live) error_frame(actor);
+  } else if (choice < 38) {
+    if (live) {
+      count(Fault::audit);
+      actor.session.audit(now());
+      after_input(actor);
+    }
   } else if (choice < 45) {
     if (live) count(Fault::bad_frames);
     for (std::size_t i = below(4); i-- > 0;) actor.session.on_bad_frame(now());
@@ -297,9 +484,16 @@ void Simulation::trouble(Actor& actor) {
     }
     after_input(actor);
   } else if (choice < 70) {
-    if (live) count(Fault::peer_frozen);
-    actor.peer_frozen = true;
-    actor.pong_at_ns = INT64_MAX;
+    if (!live) return;
+    const bool proxied = percent(30);
+    count(proxied ? Fault::up_stopped : Fault::peer_frozen);
+    (proxied ? actor.application_dead : actor.peer_frozen) = true;
+    const std::int64_t pong_at_ns = actor.pong_at_ns;
+    actor.hang_up();
+    if (proxied) actor.pong_at_ns = pong_at_ns;
+    for (std::size_t i = 0; i < catalog().streams.size(); ++i) {
+      actor.checker.lose(i, UINT32_MAX, now_ns_);
+    }
   } else if (choice < 75) {
     oversleep(actor);
   } else if (choice < 80) {
@@ -311,8 +505,9 @@ void Simulation::trouble(Actor& actor) {
     actor.session.on_dial_failed(former, {.http_status = 429, .text = {}}, now());
     actor.session.on_closed(former, StatusCause::io_error, 0, "late", now());
     after_input(actor);
+  } else if (choice < 95) {
+    if (live) stale_frame(actor);
   } else {
-    actor.session.on_status_up(now());
     actor.session.tick(now());
     after_input(actor);
   }
@@ -323,7 +518,7 @@ void Simulation::lose_connection(Actor& actor) {
       StatusCause::closed_by_peer, StatusCause::io_error, StatusCause::protocol_violation};
   count(Fault::connection_lost);
   actor.checker.ended();
-  actor.pong_at_ns = INT64_MAX;
+  actor.hang_up();
   actor.session.on_closed(actor.checker.epoch(), kCauses[below(kCauses.size())], 104, "lost",
                           now());
   after_input(actor);
@@ -340,8 +535,12 @@ void Simulation::error_frame(Actor& actor) {
     name = "INVALID_AUTH";
     actor.checker.unauthorized();
   } else {
+    const std::uint64_t held = actor.session.counters().refused_streams;
     count(Fault::error_request);
     actor.checker.refused(now_ns_);
+    actor.session.on_server_error(name, "message", now());
+    if (actor.session.counters().refused_streams != held) count(Fault::error_added);
+    return after_input(actor);
   }
   actor.session.on_server_error(name, "message", now());
   after_input(actor);
@@ -363,7 +562,7 @@ void Simulation::change_wishes(Actor& actor) {
     changes = 0;
   }
   for (std::size_t i = 0; i < changes; ++i) {
-    auto& wish = actor.wishes[below(catalog().keys.size())];
+    auto& wish = actor.wishes[below(catalog().streams.size())];
     if (!wish) {
       wish = Wish{.units = kUnits[below(kUnits.size())], .mode = static_cast<StreamMode>(below(3))};
     } else if (percent(50)) {
@@ -387,11 +586,16 @@ void Simulation::set_wishes(Actor& actor) {
 
 /// The end of all faults; a person has looked at what the session gave up.
 void Simulation::heal(Actor& actor) {
-  actor.peer_frozen = false;
+  if (actor.checker.is_live() && (actor.peer_frozen || actor.application_dead)) {
+    lose_connection(actor);
+  }
+  for (std::size_t i = 0; i < catalog().streams.size(); ++i) {
+    if (actor.checker.is_dropped(i)) actor.checker.lose(i, 0, now_ns_);
+  }
   actor.session.on_message_finished();
   if (actor.session.state() == SessionState::failed) stop(actor);
   if (actor.session.state() == SessionState::stopped) start(actor);
-  auto& wish = actor.wishes[below(catalog().keys.size())];
+  auto& wish = actor.wishes[below(catalog().streams.size())];
   if (!wish) wish = Wish{};
   ++wish->refresh;
   set_wishes(actor);

@@ -233,17 +233,18 @@ TEST_F(Silence, dead_peer_is_not_taken_for_a_silent_stream) {
 
 // Goal: after the process slept, unread frames are not taken for silence.
 TEST_F(Silence, sleep_of_the_process_is_no_silence) {
-  go_live({kTrade});
+  go_live({kTrade, kEth});
   h->frame(kTrade, h->exchange_ms(), StreamType::snapshot);
   flow(54s + 850ms);
   ASSERT_EQ(h->session.counters().probes, 1U);
   h->take_log();
   h->now = h->now + 20'000'000'000;
-  h->bytes();  // of the answer that is waiting, only these have been read
+  h->frame(stream(EventKind::ticker, "KRW-ETH", 1));  // all that has been read so far
   h->session.tick(h->now);
   h->collect();
   flow(1s);
-  h->frame(kTrade, h->exchange_ms(76'000), StreamType::snapshot);
+  // It shows what happened just before the probe went out, which was no loss then.
+  h->frame(kTrade, h->exchange_ms(21'300), StreamType::snapshot);
   flow(10s);
   EXPECT_EQ(statuses(), Log{});
 }
