@@ -5,7 +5,7 @@ namespace {
 
 bool has_avx2() noexcept {
   return __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("bmi") != 0 &&
-         __builtin_cpu_supports("bmi2") != 0 && __builtin_cpu_supports("lzcnt") != 0;
+         __builtin_cpu_supports("bmi2") != 0;
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 //   {"type":"trade"  ,"code":  ... ,"trade_price":  ... }       kPrefix, kKey<...>
 //   {"ask_price":  ... ,"bid_price":  ... ,"ask_size":  ...     kUnitKey<...>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -21,7 +22,7 @@
 namespace upfeed::detail {
 
 /// Up to eight characters as a load reads them.
-consteval std::uint64_t word_of(std::string_view text) {
+constexpr std::uint64_t word_of(std::string_view text) {
   std::uint64_t word = 0;
   for (std::size_t i = 0; i < text.size(); ++i) {
     word |= std::uint64_t{static_cast<unsigned char>(text[i])} << (8 * i);
@@ -42,7 +43,7 @@ struct FixedText {
   }
   [[nodiscard]] static constexpr std::size_t size() { return kSize; }
   /// Up to eight bytes from offset on, as a load reads them; zero beyond the end.
-  [[nodiscard]] consteval std::uint64_t word(std::size_t offset) const {
+  [[nodiscard]] constexpr std::uint64_t word(std::size_t offset) const {
     return word_of(std::string_view(chars.data(), kSize).substr(offset, 8));
   }
 };
@@ -91,6 +92,11 @@ UPFEED_ALWAYS_INLINE std::uint64_t load_u64(const char* at) {
   return word;
 }
 
+/// The eight bytes of kText at an offset: a constant by itself, since a call that merely could be
+/// one may be left for run time.
+template <FixedText kText, std::size_t kOffset>
+inline constexpr std::uint64_t kWordOf = kText.word(kOffset);
+
 /// Reads no byte beyond the larger of kText's size and 8.
 template <FixedText kText>
 UPFEED_ALWAYS_INLINE bool starts_with(const char* at) {
@@ -98,15 +104,14 @@ UPFEED_ALWAYS_INLINE bool starts_with(const char* at) {
   static_assert(kSize > 0);
   if constexpr (kSize < 8) {
     constexpr std::uint64_t kMask = (std::uint64_t{1} << (8 * kSize)) - 1;
-    return (load_u64(at) & kMask) == kText.word(0);
+    return (load_u64(at) & kMask) == kWordOf<kText, 0>;
   } else {
     // Words of eight, the last one overlapping.
     return [at]<std::size_t... kWord>(std::index_sequence<kWord...>)
         __attribute__((always_inline)) {
-      constexpr auto kOffset = [](std::size_t word) {
-        return 8 * word + 8 <= kSize ? 8 * word : kSize - 8;
-      };
-      return (((load_u64(at + kOffset(kWord)) ^ kText.word(kOffset(kWord)))) | ...) == 0;
+      return ((load_u64(at + std::min(8 * kWord, kSize - 8)) ^
+               kWordOf<kText, std::min(8 * kWord, kSize - 8)>) |
+              ...) == 0;
     }
     (std::make_index_sequence<(kSize + 7) / 8>());
   }

@@ -238,6 +238,8 @@ class FrameReader {
   UPFEED_ALWAYS_INLINE At read_value(At at, StreamType& out) const {
     return read_word<kStreamTypeTexts>(at, out);
   }
+  template <const auto& kTexts, std::size_t kIndex>
+  static constexpr std::uint64_t kTextWord = word_of(kTexts[kIndex]);
   /// One of a few words of one length, found without a branch: which one it is, is news.
   template <const auto& kTexts, class Enum>
   UPFEED_ALWAYS_INLINE static At read_word(At at, Enum& out) {
@@ -248,7 +250,8 @@ class FrameReader {
     const std::uint64_t word = load_u64(at + 1) & kMask;
     const unsigned found = [word]<std::size_t... kIndex>(std::index_sequence<kIndex...>)
         __attribute__((always_inline)) {
-      return ((word == word_of(kTexts[kIndex + 1]) ? static_cast<unsigned>(kIndex + 1) : 0U) | ...);
+      return ((word == kTextWord<kTexts, kIndex + 1> ? static_cast<unsigned>(kIndex + 1) : 0U) |
+              ...);
     }
     (std::make_index_sequence<kTexts.size() - 1>());
     if (found == 0 || *at != '"' || at[kSize + 1] != '"') return nullptr;
@@ -261,7 +264,8 @@ class FrameReader {
     const auto is = [&]<std::size_t kIndex>(std::integral_constant<std::size_t, kIndex>) {
       constexpr std::string_view kText = kCandleUnitTexts[kIndex];
       constexpr std::uint64_t kMask = ~std::uint64_t{0} >> (64 - 8 * kText.size());
-      if ((word & kMask) != word_of(kText)) return;
+      constexpr std::uint64_t kWord = word_of(kText);
+      if ((word & kMask) != kWord) return;
       size = kText.size();
       unit = static_cast<CandleUnit>(kIndex);
     };
