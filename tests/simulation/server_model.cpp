@@ -30,8 +30,11 @@ class RequestReader {
   }
   bool string(std::string_view& out) {
     if (!skip('"')) return false;
-    const std::size_t end = text_.find_first_of("\"\\");
-    if (end == std::string_view::npos || text_[end] != '"') return false;
+    std::size_t end = 0;
+    while (end < text_.size() && text_[end] != '"') {
+      if (text_[end++] == '\\') return false;
+    }
+    if (end == text_.size()) return false;
     out = text_.substr(0, end);
     text_.remove_prefix(end + 1);
     return true;
@@ -43,7 +46,10 @@ class RequestReader {
     return true;
   }
   bool number(std::string_view& out) {
-    const std::size_t end = text_.find_first_not_of("0123456789.");
+    std::size_t end = 0;
+    while (end < text_.size() && (text_[end] == '.' || (text_[end] >= '0' && text_[end] <= '9'))) {
+      ++end;
+    }
     out = text_.substr(0, end);
     text_.remove_prefix(out.size());
     return !out.empty();

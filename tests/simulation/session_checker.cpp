@@ -70,6 +70,11 @@ Catalog::Catalog() {
   }
 }
 
+const Catalog& Catalog::instance() {
+  static const Catalog catalog;
+  return catalog;
+}
+
 std::size_t Catalog::find(const NamedStream& named) const {
   for (std::size_t i = 0; i < streams.size(); ++i) {
     if (codes[i] == named.code && types[i] == named.type && levels[i] == named.level) return i;
@@ -103,6 +108,7 @@ void SessionChecker::started() {
   failed_version_.reset();
   no_dial_before_ns_ = INT64_MIN;
   held_.reset();
+  look_at_wishes();
 }
 
 void SessionChecker::wishes(const Wishes& wishes, std::int64_t now_ns) {
@@ -119,6 +125,14 @@ void SessionChecker::wishes(const Wishes& wishes, std::int64_t now_ns) {
     arrived_.reset(i);
   }
   wishes_ = wishes;
+  look_at_wishes();
+}
+
+void SessionChecker::look_at_wishes() {
+  for (std::size_t i = 0; i < catalog_.streams.size(); ++i) {
+    wanted_[i] = wishes_[i] && !held_[i];
+    owing_[i] = wanted_[i] && owes_frame(i);
+  }
 }
 
 void SessionChecker::connected(std::int64_t now_ns) {
@@ -153,21 +167,12 @@ void SessionChecker::refused(std::int64_t now_ns) {
       now_ns - last_request_ns_ >= config_.first_data_timeout.count()) {
     return;
   }
-  std::bitset<kCatalogMax> asked;
-  unproved_ = false;
-  bool served = false;  // All that owes a frame has sent it: the request was no bad one.
-  bool missing = false;
-  for (std::size_t i = 0; i < catalog_.streams.size(); ++i) {
-    if (!is_wanted(i)) continue;
-    asked.set(i);
-    if (!owes_frame(i)) continue;
-    (arrived_[i] ? served : missing) = true;
-    if (!proven_[i] && !seen_[i]) unproved_ = true;
-  }
-  refusals_ = refused_version_ == wish_version_ && asked == refused_set_ ? refusals_ + 1 : 1;
-  if (served && !missing) refusals_ = 0;
+  unproved_ = (owing_ & ~proven_ & ~seen_).any();
+  refusals_ = refused_version_ == wish_version_ && wanted_ == refused_set_ ? refusals_ + 1 : 1;
+  // Where all that owes a frame has sent it, the request was no bad one.
+  if (owing_.any() && (owing_ & ~arrived_).none()) refusals_ = 0;
   refused_version_ = wish_version_;
-  refused_set_ = asked;
+  refused_set_ = wanted_;
 }
 
 void SessionChecker::bytes(std::int64_t now_ns) {
@@ -290,145 +295,11 @@ void SessionChecker::check_dial(const SessionAction& action, std::int64_t now_ns
   if (now_ns < no_dial_before_ns_) fail(Rule::dial_paced, "dial too early");
 }
 
-void SessionChecker::check_request(const SessionAction& action, std::int64_t now_ns) {
-  if (link_ != Link::live) fail(Rule::request_connected, "message without connection");
-  if (!requests_.arrive(now_ns)) fail(Rule::request_limits, "too many messages");
-  const std::int64_t ready_ns = requests_.ready_at_ns() + config_.request_limits.margin_ns;
-  if (ready_ns > now_ns) limited_until_ns_ = std::max(limited_until_ns_, ready_ns);
-  if (action.text == "PING") {
-    if (!asked_version_) fail(Rule::request_text, "the text PING before a request");
+void SessionChecker::holds_back(const WantedSet& refused) {
+  if (refused.empty() && held_.none()) {
+    refusal_open_ = false;
     return;
   }
-  if (!read_request(action.text, request_) || request_.format != config_.format) {
-    fail(Rule::request_text, action.text);
-    return;
-  }
-  std::uint64_t ticket = 0;
-  if (!request_.ticket.starts_with(config_.ticket_prefix)) fail(Rule::request_text, action.text);
-  for (const char c :
-       request_.ticket.substr(std::min(config_.ticket_prefix.size(), request_.ticket.size()))) {
-    ticket = c == '-' ? ticket << 32U : ticket + (ticket & 0xFFFFFFFFU) * 9 + (c - '0');
-  }
-  if (ticket <= last_ticket_) fail(Rule::request_text, "ticket used before");
-  last_ticket_ = ticket;
-  if (!request_.method.empty()) {
-    if (request_.method != "LIST_SUBSCRIPTIONS") fail(Rule::request_text, action.text);
-    audit_ticket_ = request_.ticket;
-    return;
-  }
-  audit_ticket_.clear();
-  check_set(now_ns);
-  check_repeated();
-  asked_version_ = wish_version_;
-  last_request_ns_ = now_ns;
-}
-
-void SessionChecker::check_set(std::int64_t now_ns) {
-  std::bitset<kCatalogMax> named;
-  for (const NamedStream& each : request_.streams) {
-    const std::size_t i = catalog_.find(each);
-    if (i == kCatalogMax || named[i]) {
-      fail(Rule::request_set, "a stream that nobody knows, or one named twice");
-      return;
-    }
-    named.set(i);
-    named_[i] = each;
-  }
-  if (std::string fault = set_fault(named, now_ns); !fault.empty()) {
-    fail(Rule::request_set, std::move(fault));
-  }
-  served_before_ = served_;
-  served_ = named;
-  flowing_.reset();
-  snapshots_.reset();
-  for (std::size_t i = 0; i < catalog_.streams.size(); ++i) {
-    if (is_wanted(i) && !asked_[i]) {
-      asked_.set(i);
-      last_frame_ns_[i] = now_ns;
-      noticed_at_ns_[i] = INT64_MAX;
-    }
-    if (!named[i]) continue;
-    served_units_[i] = wishes_[i] ? wishes_[i]->units : std::uint8_t{0};
-    if (!named_[i].only_snapshot) flowing_.set(i);
-    if (!named_[i].only_realtime && is_market(i)) snapshots_.set(i);
-    if (ignored_requests_[i] > 0) {
-      --ignored_requests_[i];
-    } else {
-      dropped_.reset(i);
-    }
-  }
-}
-
-std::string_view SessionChecker::units_of(std::size_t i) const {
-  if (catalog_.streams[i].kind != EventKind::orderbook) return {};
-  switch (wishes_[i]->units) {
-    case 1:
-      return "1";
-    case 5:
-      return "5";
-    case 15:
-      return "15";
-    default:
-      return {};
-  }
-}
-
-bool SessionChecker::owes_frame(std::size_t i) const {
-  return is_market(i) && (wishes_[i]->mode != StreamMode::realtime_only ||
-                          catalog_.streams[i].kind == EventKind::orderbook);
-}
-
-std::string SessionChecker::set_fault(const std::bitset<kCatalogMax>& named,
-                                      std::int64_t now_ns) const {
-  bool all_finished = true;
-  for (std::size_t i = 0; i < catalog_.streams.size(); ++i) {
-    if (is_wanted(i) && !is_finished(i)) all_finished = false;
-  }
-  if (all_finished && flowing_.none()) return "request without need";
-  for (std::size_t i = 0; i < catalog_.streams.size(); ++i) {
-    const bool expected = is_wanted(i) && (all_finished || !is_finished(i));
-    if (expected != named[i]) {
-      return catalog_.names[i] + (expected ? " is missing" : " is not wanted");
-    }
-    if (!expected) continue;
-    if (std::string fault = form_fault(i, now_ns); !fault.empty()) return fault;
-  }
-  return {};
-}
-
-std::string SessionChecker::form_fault(std::size_t i, std::int64_t now_ns) const {
-  const NamedStream& named = named_[i];
-  const StreamMode mode = wishes_[i]->mode;
-  const bool only_snapshot = is_market(i) && mode == StreamMode::snapshot_only;
-  bool only_realtime =
-      is_market(i) && catalog_.streams[i].kind != EventKind::orderbook &&
-      (mode == StreamMode::realtime_only || (mode == StreamMode::both && arrived_[i]));
-  if (only_realtime && !named.only_realtime) {  // A doubt: it must have been silent for some time.
-    const std::int64_t silent_ns = now_ns - last_frame_ns_[i];
-    const std::int64_t early_ns =
-        (config_.probe_wait + config_.probe_spacing + config_.request_spacing).count();
-    if (limit_ns(i) == 0 || silent_ns < limit_ns(i) - early_ns) {
-      return catalog_.names[i] + " is doubted without reason";
-    }
-    only_realtime = false;
-  }
-  if (named.only_snapshot != only_snapshot || named.only_realtime != only_realtime) {
-    return catalog_.names[i] + " has wrong flags";
-  }
-  return named.units == units_of(i) ? "" : catalog_.names[i] + " has wrong units";
-}
-
-/// A set that was refused may come once more if all of it had been served before.
-void SessionChecker::check_repeated() {
-  if (refused_version_ != wish_version_) return;
-  std::bitset<kCatalogMax> asked;
-  for (std::size_t i = 0; i < catalog_.streams.size(); ++i) asked[i] = is_wanted(i);
-  if (asked == refused_set_ && refusals_ > (unproved_ ? 0U : 1U)) {
-    fail(Rule::refused_again, "a refused set is asked again");
-  }
-}
-
-void SessionChecker::check_held(const WantedSet& refused, std::int64_t now_ns) {
   std::bitset<kCatalogMax> held;
   for (const WantedStream& stream : refused) {
     const auto found =
@@ -441,36 +312,19 @@ void SessionChecker::check_held(const WantedSet& refused, std::int64_t now_ns) {
   if ((held_ & ~held).any()) fail(Rule::held_back, "set free without a change");
   held_ = held;
   refusal_open_ = false;
-  if (link_ != Link::live || asked_version_ != wish_version_) return;
-  bool served = true;  // All that owes a frame has sent it: nothing of this was refused.
-  std::bitset<kCatalogMax> wanted;
-  for (std::size_t i = 0; i < catalog_.streams.size() && served; ++i) {
-    wanted[i] = is_wanted(i);
-    served = !wanted[i] || !owes_frame(i) || arrived_[i];
-  }
-  if (served) {
-    refusals_ = 0;
-    seen_ |= wanted;
-  }
-  if (now_ns - last_request_ns_ >= config_.first_data_timeout.count()) {
-    for (std::size_t i = 0; i < catalog_.streams.size(); ++i) proven_[i] = is_wanted(i);
-    seen_ |= proven_;
-    refusals_ = 0;
-  }
+  look_at_wishes();
 }
 
-std::int64_t SessionChecker::limit_ns(std::size_t i) const {
-  switch (catalog_.streams[i].kind) {
-    case EventKind::ticker:
-      return config_.silence_limit.ticker.count();
-    case EventKind::trade:
-      return config_.silence_limit.trade.count();
-    case EventKind::orderbook:
-      return config_.silence_limit.orderbook.count();
-    case EventKind::candle:
-      return config_.silence_limit.candle.count();
-    default:
-      return 0;
+void SessionChecker::prove(std::int64_t now_ns) {
+  if (link_ != Link::live || asked_version_ != wish_version_) return;
+  if ((owing_ & ~arrived_).none()) {  // Nothing of this was refused.
+    refusals_ = 0;
+    seen_ |= wanted_;
+  }
+  if (now_ns - last_request_ns_ >= config_.first_data_timeout.count()) {
+    proven_ = wanted_;
+    seen_ |= wanted_;
+    refusals_ = 0;
   }
 }
 
@@ -552,9 +406,13 @@ void SessionChecker::check_status(const SessionAction& action, std::int64_t now_
 
 void SessionChecker::settled(const Session& session, std::int64_t now_ns) {
   settled(session.state(), session.deadline(), now_ns);
-  check_held(session.refused(), now_ns);
+  holds_back(session.refused());
+  prove(now_ns);
   check_streams(now_ns);
-  const std::uint64_t probes = session.counters().probes;
+  probed(session.counters().probes, now_ns);
+}
+
+void SessionChecker::probed(std::uint64_t probes, std::int64_t now_ns) {
   if (link_ != Link::live) probes_before_ = probes;
   const std::int64_t spacings = (now_ns - connected_at_ns_) / config_.probe_spacing.count();
   if (probes - probes_before_ > 2 * (1 + static_cast<std::uint64_t>(spacings))) {
@@ -592,9 +450,8 @@ void SessionChecker::check_timers(MonoTime deadline, std::int64_t now_ns) {
 
 /// The server's set lacks something wanted, has something unwanted that flows, or other units.
 bool SessionChecker::needs_request() const {
+  if ((wanted_ & ~asked_).any() || (flowing_ & ~wanted_).any()) return true;
   for (std::size_t i = 0; i < catalog_.streams.size(); ++i) {
-    if (is_wanted(i) && !asked_[i]) return true;
-    if (flowing_[i] && !is_wanted(i)) return true;
     if (flowing_[i] && served_units_[i] != wishes_[i]->units) return true;
   }
   return false;

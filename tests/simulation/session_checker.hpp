@@ -45,6 +45,7 @@ inline constexpr std::size_t kRuleCount = 22;
 /// The streams of this little world; wanted sets are subsets of it.
 struct Catalog {
   Catalog();
+  [[nodiscard]] static const Catalog& instance();
   std::vector<WantedStream> streams;  // in wanted order
   std::vector<std::string> codes;     // empty: none
   std::vector<std::string> types;     // as on the wire
@@ -104,6 +105,10 @@ class SessionChecker {
   /// After each input and its actions.
   void settled(const Session& session, std::int64_t now_ns);
   void settled(SessionState state, MonoTime deadline, std::int64_t now_ns);
+  void holds_back(const WantedSet& refused);
+  void probed(std::uint64_t probes, std::int64_t now_ns);
+  /// Is a stream that was lost due to be noticed?
+  void look(std::int64_t now_ns) { check_streams(now_ns); }
   /// At the end: faults have ceased for as long as it takes.
   void must_be_restored(const Session& session);
 
@@ -135,7 +140,7 @@ class SessionChecker {
   [[nodiscard]] std::string form_fault(std::size_t i, std::int64_t now_ns) const;
   void check_repeated();
   void check_alarm(const std::string& text, std::int64_t now_ns);
-  void check_held(const WantedSet& refused, std::int64_t now_ns);
+  void prove(std::int64_t now_ns);
   void check_streams(std::int64_t now_ns);
   [[nodiscard]] std::int64_t limit_ns(std::size_t i) const;
   void check_status(const SessionAction& action, std::int64_t now_ns);
@@ -145,7 +150,8 @@ class SessionChecker {
   [[nodiscard]] bool is_market(std::size_t i) const {
     return is_market_stream(catalog_.streams[i].kind);
   }
-  [[nodiscard]] bool is_wanted(std::size_t i) const { return wishes_[i] && !held_[i]; }
+  [[nodiscard]] bool is_wanted(std::size_t i) const { return wanted_[i]; }
+  void look_at_wishes();
   [[nodiscard]] bool owes_frame(std::size_t i) const;
   [[nodiscard]] bool is_finished(std::size_t i) const {
     return wishes_[i]->mode == StreamMode::snapshot_only && is_market(i) && arrived_[i];
@@ -165,6 +171,8 @@ class SessionChecker {
   bool unproved_ = false;                         // and some of it had never been served
   bool refusal_open_ = false;                     // what is held back now was just refused
   std::bitset<kCatalogMax> held_;
+  std::bitset<kCatalogMax> wanted_;  // wished and not held back
+  std::bitset<kCatalogMax> owing_;   // of these, owes a first frame
   std::bitset<kCatalogMax> proven_;  // was asked for longer than an error takes
   std::bitset<kCatalogMax> seen_;    // was in a set that was served, or sent a frame itself
 

@@ -6,23 +6,11 @@
 namespace upfeed::simulation {
 namespace {
 
-const Catalog& catalog() {
-  static const Catalog instance;
-  return instance;
-}
-
 constexpr std::array<const char*, 4> kRequestErrors = {"WRONG_FORMAT", "NO_CODES", "INVALID_PARAM",
                                                        "NEVER_HEARD_OF"};
 constexpr std::array<std::int64_t, 4> kRetryAfterMs = {-1, 1'000, 61'000, 300'000};
 constexpr std::int64_t kRetryAfterMsMax = 300'000;
 constexpr std::array<int, 4> kLastingStatuses = {301, 403, 404, 426};
-// The exchange's clock runs ahead of the steady one by that much.
-constexpr std::int64_t kExchangeOffsetMs = 1'700'000'000'000;
-
-std::int64_t exchange_ms(std::int64_t now_ns) {
-  return now_ns / kMillisecond + kExchangeOffsetMs;
-}
-
 }  // namespace
 
 Simulation::Simulation(std::uint64_t seed, Coverage& coverage)
@@ -50,8 +38,8 @@ Simulation::Simulation(std::uint64_t seed, Coverage& coverage)
     config.silence_limit = {std::chrono::seconds(12), std::chrono::seconds(10),
                             std::chrono::seconds(8), std::chrono::seconds(percent(80) ? 10 : 0)};
     config.silence_limit_max = std::chrono::seconds(percent(50) ? 12 : 60);
-    actors_.push_back(
-        std::make_unique<Actor>(catalog(), *endpoint_, config, request_limits, *budget_, random()));
+    actors_.push_back(std::make_unique<Actor>(Catalog::instance(), *endpoint_, config,
+                                              request_limits, *budget_, random()));
     for (std::int64_t& changed_ms : actors_.back()->changed_ms) {
       changed_ms = exchange_ms(now_ns_) - static_cast<std::int64_t>(below(1'000'000));
     }
@@ -70,10 +58,8 @@ std::string Simulation::run(std::uint64_t events) {
     change_wishes(*actor);
     start(*actor);
   }
-  for (std::uint64_t i = 0; i < events && broken().empty(); ++i) {
-    step(*actors_[below(actors_.size())]);
-    ++coverage_.events;
-  }
+  while (inputs_ < events && broken().empty()) step(*actors_[below(actors_.size())]);
+  coverage_.events += inputs_;
   for (auto& actor : actors_) heal(*actor);
   // A block, or a server's hint on a failed dial, then the widest window of each budget, and what
   // the back-off and the connections themselves need.
@@ -84,7 +70,7 @@ std::string Simulation::run(std::uint64_t events) {
          !std::all_of(actors_.begin(), actors_.end(), restored)) {
     for (auto& actor : actors_) {
       if (actor->checker.is_dialing()) connect(*actor);
-      for (std::size_t i = 0; i < catalog().streams.size(); ++i) {
+      for (std::size_t i = 0; i < Catalog::instance().streams.size(); ++i) {
         if (!actor->checker.served()[i]) continue;
         change(*actor, i);
         send_frame(*actor, i, StreamType::realtime);
@@ -112,12 +98,14 @@ std::string Simulation::broken() const {
 }
 
 void Simulation::step(Actor& actor) {
+  ++inputs_;
   const SessionState state = actor.session.state();
   if ((state == SessionState::stopped || state == SessionState::failed) && percent(10)) {
     if (state == SessionState::failed) stop(actor);
     start(actor);
     return;
   }
+  if (state == SessionState::failed && percent(60)) return while_failed(actor);
   const std::size_t choice = below(100);
   if (actor.checker.is_dialing() && choice < 50) {
     resolve_dial(actor);
@@ -129,6 +117,21 @@ void Simulation::step(Actor& actor) {
     change_wishes(actor);
   } else {
     trouble(actor);
+  }
+}
+
+/// What may happen to a session that waits for another wanted set.
+void Simulation::while_failed(Actor& actor) {
+  if (percent(30)) {  // Somebody else who shares the endpoint's budget was sent away.
+    actor.checker.blocked(now_ns_ + 60 * kSecond);
+    budget_->block({now_ns_ + 60 * kSecond});
+  }
+  if (percent(30)) {
+    count(Fault::wishes_gone);
+    actor.wishes = {};
+    set_wishes(actor);
+  } else {
+    change_wishes(actor);
   }
 }
 
@@ -159,6 +162,7 @@ void Simulation::advance_to(std::int64_t target_ns) {
 
 /// What the exchange sends now, then the timer, as a driver does.
 void Simulation::run_due(Actor& actor) {
+  ++inputs_;
   if (actor.pong_at_ns <= now_ns_) {
     actor.pong_at_ns = INT64_MAX;
     bytes(actor);
@@ -243,85 +247,6 @@ void Simulation::trace(const Actor& actor) const {
   std::printf(" %s\n", action_.text.c_str());
 }
 
-/// The exchange reads a message; its answer comes a round trip later.
-void Simulation::on_text(Actor& actor, const std::string& text) {
-  const std::int64_t answer_ns = now_ns_ + static_cast<std::int64_t>(1 + below(400)) * kMillisecond;
-  if (actor.peer_frozen || actor.application_dead) return;
-  if (text == "PING") {
-    actor.up_at_ns = now_ns_ + static_cast<std::int64_t>(1 + below(10'000)) * kMillisecond;
-  } else if (!actor.checker.audit_ticket().empty()) {
-    actor.audit_ticket = actor.checker.audit_ticket();
-    actor.audit_at_ns = answer_ns;
-    actor.audit_listed =
-        actor.checker.served() & ~(actor.checker.dropped() & actor.checker.arrived());
-  } else {
-    auto snapshots = actor.checker.snapshots() & ~actor.checker.dropped();
-    if (percent(10)) {
-      count(Fault::first_frame_missing);
-      const auto fresh = snapshots & ~actor.checker.arrived();
-      for (std::size_t i = 0; i < kCatalogMax; ++i) {
-        if (fresh[i] && percent(50)) snapshots.reset(i);
-      }
-    }
-    actor.snapshots |= snapshots;
-    actor.snapshots_at_ns = std::min(actor.snapshots_at_ns, answer_ns);
-  }
-}
-
-void Simulation::send_snapshots(Actor& actor) {
-  actor.snapshots_at_ns = INT64_MAX;
-  auto snapshots = actor.snapshots & ~actor.checker.dropped() & actor.checker.served();
-  actor.snapshots.reset();
-  for (std::size_t i = 0; i < catalog().streams.size() && actor.checker.is_live(); ++i) {
-    if (snapshots[i]) send_frame(actor, i, percent(95) ? StreamType::snapshot : StreamType::absent);
-  }
-}
-
-void Simulation::answer_audit(Actor& actor) {
-  actor.audit_at_ns = INT64_MAX;
-  std::bitset<kCatalogMax> listed = actor.audit_listed;
-  bool another = false;
-  if (percent(20)) {
-    count(Fault::audit_lie);
-    another = percent(50);
-    const auto settled = listed & actor.checker.arrived();
-    for (std::size_t i = 0; i < kCatalogMax; ++i) {
-      if (settled[i] && percent(30)) listed.reset(i);
-    }
-  }
-  if (actor.audit_ticket != actor.checker.audit_ticket()) count(Fault::audit_overtaken);
-  std::string text = R"({"method":"LIST_SUBSCRIPTIONS","result":[)";
-  if (another) text += R"({"type":"trade","codes":["KRW-DOGE"]},)";
-  for (std::size_t i = 0; i < catalog().streams.size(); ++i) {
-    if (!listed[i]) continue;
-    text += R"({"type":")" + catalog().types[i] + '"';
-    if (!catalog().codes[i].empty()) text += R"(,"codes":[")" + catalog().codes[i] + R"("])";
-    if (!catalog().levels[i].empty()) text += R"(,"level":)" + catalog().levels[i];
-    text += "},";
-  }
-  if (text.back() == ',') text.pop_back();
-  text += R"(],"ticket":")" + actor.audit_ticket + R"("})";
-  bytes(actor);
-  actor.checker.audit_answer(actor.audit_ticket, listed, another);
-  actor.session.on_subscriptions(text, now());
-  actor.checker.audit_answered(actor.session.last_audit(), now_ns_);
-  after_input(actor);
-}
-
-void Simulation::drop_stream(Actor& actor) {
-  const std::size_t size = catalog().streams.size();
-  const std::size_t offset = below(size);
-  for (std::size_t i = 0; i < size; ++i) {
-    const std::size_t stream = (offset + i) % size;
-    if (!actor.checker.served()[stream] || !actor.checker.arrived()[stream]) continue;
-    const bool muted = percent(30);
-    count(muted ? Fault::stream_muted : Fault::stream_dropped);
-    actor.checker.lose(stream, muted ? 1 + static_cast<unsigned>(below(3)) : 0, now_ns_);
-    if (percent(50)) change(actor, stream);
-    return;
-  }
-}
-
 void Simulation::start(Actor& actor) {
   actor.checker.started();
   actor.session.start(now());
@@ -383,7 +308,7 @@ void Simulation::frame(Actor& actor) {
     count(Fault::stranger_frame);
     candidates.set();
   }
-  const std::size_t size = catalog().streams.size();
+  const std::size_t size = Catalog::instance().streams.size();
   const std::size_t offset = below(size);
   for (std::size_t i = 0; i < size; ++i) {
     const std::size_t stream = (offset + i) % size;
@@ -392,68 +317,6 @@ void Simulation::frame(Actor& actor) {
     if (!actor.checker.is_dropped(stream)) send_frame(actor, stream, StreamType::realtime);
     return;
   }
-}
-
-/// Something happened on the market.
-void Simulation::change(Actor& actor, std::size_t stream) {
-  actor.changed_ms[stream] = exchange_ms(now_ns_);
-}
-
-void Simulation::send_frame(Actor& actor, std::size_t stream, StreamType type) {
-  if (!actor.checker.is_live()) return;
-  const std::int64_t at_ms = actor.changed_ms[stream];
-  bytes(actor);
-  actor.checker.frame(stream, now_ns_);
-  deliver(actor, stream, at_ms, type, actor.checker.epoch());
-  if (type == StreamType::realtime && percent(3)) {
-    count(Fault::late_trade);
-    deliver(actor, stream, at_ms - 5, type, actor.checker.epoch());
-  }
-  after_input(actor);
-}
-
-void Simulation::deliver(Actor& actor, std::size_t stream, std::int64_t at_ms, StreamType type,
-                         std::uint32_t epoch) {
-  const WantedStream& of = catalog().streams[stream];
-  const ExchangeTime at{at_ms};
-  const auto send = [&](auto& event) {
-    event.kind = of.kind;
-    event.market = of.market;
-    event.epoch = epoch;
-    event.stream_type = type;
-    actor.session.on_event(event, now());
-  };
-  if (of.kind == EventKind::orderbook) {
-    OrderbookEvent event;
-    event.level = of.level;
-    event.timestamp = at;
-    send(event);
-  } else if (of.kind == EventKind::candle) {
-    CandleEvent event;
-    event.unit = of.candle_unit;
-    event.timestamp = at;
-    send(event);
-  } else if (of.kind == EventKind::trade) {
-    TradeEvent event;
-    event.trade_timestamp = at;
-    event.sequential_id = static_cast<std::uint64_t>(at_ms) * 10'000;
-    send(event);
-  } else if (of.kind == EventKind::ticker) {
-    TickerEvent event;
-    event.trade_timestamp = at;
-    send(event);
-  } else {
-    EventHeader event;
-    send(event);
-  }
-}
-
-void Simulation::stale_frame(Actor& actor) {
-  count(Fault::stale_frame);
-  const std::size_t before = actor.session.missing_first_frames().size();
-  deliver(actor, below(catalog().streams.size()), exchange_ms(now_ns_), StreamType::snapshot,
-          actor.checker.epoch() - 1);
-  actor.checker.stale_frame(before, actor.session.missing_first_frames().size());
 }
 
 void Simulation::trouble(Actor& actor) {
@@ -491,7 +354,7 @@ void Simulation::trouble(Actor& actor) {
     const std::int64_t pong_at_ns = actor.pong_at_ns;
     actor.hang_up();
     if (proxied) actor.pong_at_ns = pong_at_ns;
-    for (std::size_t i = 0; i < catalog().streams.size(); ++i) {
+    for (std::size_t i = 0; i < Catalog::instance().streams.size(); ++i) {
       actor.checker.lose(i, UINT32_MAX, now_ns_);
     }
   } else if (choice < 75) {
@@ -562,7 +425,7 @@ void Simulation::change_wishes(Actor& actor) {
     changes = 0;
   }
   for (std::size_t i = 0; i < changes; ++i) {
-    auto& wish = actor.wishes[below(catalog().streams.size())];
+    auto& wish = actor.wishes[below(Catalog::instance().streams.size())];
     if (!wish) {
       wish = Wish{.units = kUnits[below(kUnits.size())], .mode = static_cast<StreamMode>(below(3))};
     } else if (percent(50)) {
@@ -580,7 +443,7 @@ void Simulation::change_wishes(Actor& actor) {
 
 void Simulation::set_wishes(Actor& actor) {
   actor.checker.wishes(actor.wishes, now_ns_);
-  actor.session.want(to_wanted(catalog(), actor.wishes), now());
+  actor.session.want(to_wanted(Catalog::instance(), actor.wishes), now());
   after_input(actor);
 }
 
@@ -589,13 +452,13 @@ void Simulation::heal(Actor& actor) {
   if (actor.checker.is_live() && (actor.peer_frozen || actor.application_dead)) {
     lose_connection(actor);
   }
-  for (std::size_t i = 0; i < catalog().streams.size(); ++i) {
+  for (std::size_t i = 0; i < Catalog::instance().streams.size(); ++i) {
     if (actor.checker.is_dropped(i)) actor.checker.lose(i, 0, now_ns_);
   }
   actor.session.on_message_finished();
   if (actor.session.state() == SessionState::failed) stop(actor);
   if (actor.session.state() == SessionState::stopped) start(actor);
-  auto& wish = actor.wishes[below(catalog().streams.size())];
+  auto& wish = actor.wishes[below(Catalog::instance().streams.size())];
   if (!wish) wish = Wish{};
   ++wish->refresh;
   set_wishes(actor);

@@ -55,11 +55,16 @@ struct Coverage {
   std::array<std::uint64_t, kFaultCount> faults{};
   std::array<std::array<std::uint64_t, kStateCount>, kStateCount> edges{};
   std::array<std::uint64_t, kStatusCauseCount> causes{};
-  std::uint64_t events = 0;
+  std::uint64_t events = 0;  ///< Inputs of sessions, before the faults end.
   std::uint64_t requests = 0;
   std::uint64_t dials = 0;
   bool trace = false;  ///< Print each action.
 };
+
+/// The exchange's clock runs ahead of the steady one.
+[[nodiscard]] constexpr std::int64_t exchange_ms(std::int64_t now_ns) {
+  return 1'700'000'000'000 + now_ns / kMillisecond;
+}
 
 class Simulation {
  public:
@@ -103,6 +108,7 @@ class Simulation {
   [[nodiscard]] MonoTime now() const { return {now_ns_}; }
 
   void step(Actor& actor);
+  void while_failed(Actor& actor);
   void pass_time();
   void advance_to(std::int64_t target_ns);
   void oversleep(Actor& actor);
@@ -134,6 +140,7 @@ class Simulation {
   [[nodiscard]] std::string broken() const;
 
   std::uint64_t random_state_;
+  std::uint64_t inputs_ = 0;  // of all sessions: frames, pongs, timers, wishes, trouble
   Coverage& coverage_;
   std::int64_t now_ns_ = 1'000 * kSecond;
   unsigned short_pause_percent_ = 0;  // a hasty world presses on the limits, a slow one on timers
