@@ -224,7 +224,8 @@ void Dispatcher::reshard(const Sharding& sharding) {
 /// data has come.
 void Dispatcher::move_route(RouteKey key, std::uint32_t to) {
   Route& route = *route_at(key.slot, key.market);
-  const std::uint32_t from = route.source.epoch != 0 ? route.source.connection : to;
+  // Who carries it, or has at least been asked: its first event may be under way.
+  const std::uint32_t from = route.source.epoch != 0 ? route.source.connection : route.connection;
   route.connection = to;
   route.moved = true;
   if (from == to) return end_move(route);

@@ -211,6 +211,27 @@ TEST(DispatcherSources, a_stream_moves_without_a_hole) {
   EXPECT_EQ(told.lines.size(), 6U);
 }
 
+// Goal: a stream that has sent nothing yet is not dropped by its connection when it moves, for its
+// first event may be under way. Method: reshard before any event; the first comes from the old one.
+TEST(DispatcherSources, a_stream_that_was_silent_so_far_moves_without_a_hole) {
+  PipelineHarness pipe(64U << 10U, 256, {.connections = 1}, 2);
+  Told told;
+  const auto trades =
+      pipe.subscribe(EventKind::trade, {"KRW-BTC"}, told.trades(), StreamMode::realtime_only);
+  pipe.poll();
+  static_cast<void>(pipe.wanted(0));
+  pipe.dispatcher.submit({.sharding = Sharding{.connections = 2, .by = ShardBy::type}});
+  pipe.poll();
+  EXPECT_EQ(pipe.changed, 0b10U);  // the old connection keeps it
+  pipe.push(PipelineHarness::trade("KRW-BTC", 1));
+  pipe.connection = 1;
+  pipe.push(PipelineHarness::trade("KRW-BTC", 2, "SNAPSHOT"));
+  pipe.connection = 0;
+  pipe.push(PipelineHarness::trade("KRW-BTC", 2));
+  pipe.drain();
+  EXPECT_EQ(told.lines, (Lines{"trade 1", "trade 2"}));
+}
+
 // Goal: pinned streams stay where they are. Method: pin, reshard.
 TEST(DispatcherSources, a_pinned_stream_stays) {
   PipelineHarness pipe(64U << 10U, 256, {.connections = 2, .by = ShardBy::type});
