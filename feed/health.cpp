@@ -47,6 +47,9 @@ void judge_connection(const ConnectionMetrics& connection, Judge& judge) {
                                           " of " + std::to_string(connection.streams_wanted) +
                                           " streams have sent nothing yet");
   }
+  if (connection.last_audit == AuditOutcome::mismatched) {
+    judge.find(HealthState::degraded, who + ": the exchange does not serve what was asked");
+  }
   if (connection.certificate_days_left >= 0 &&
       connection.certificate_days_left < kCertificateDaysMin) {
     judge.find(HealthState::degraded, who + ": the exchange's certificate ends in " +

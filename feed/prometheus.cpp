@@ -127,7 +127,13 @@ constexpr ConnectionFamily kConnectionCounters[] = {
     {"upfeed_connects_total", "Dials that succeeded.", &ConnectionMetrics::connects},
     {"upfeed_reconnects_total", "Connections lost after they were live.",
      &ConnectionMetrics::reconnects},
-    {"upfeed_renewals_total", "Connections replaced as planned.", &ConnectionMetrics::renewals}};
+    {"upfeed_renewals_total", "Connections replaced as planned.", &ConnectionMetrics::renewals},
+    {"upfeed_probes_total", "Requests that named a silent stream.", &ConnectionMetrics::probes},
+    {"upfeed_silent_streams_total", "Streams lost while their connection lived.",
+     &ConnectionMetrics::silent_streams},
+    {"upfeed_refused_streams_total", "Streams held back because the exchange refused them.",
+     &ConnectionMetrics::refused_streams},
+    {"upfeed_audits_total", "LIST_SUBSCRIPTIONS sent.", &ConnectionMetrics::audits}};
 
 void put_connections(const FeedMetrics& metrics, Exposition& out) {
   for (const ConnectionFamily& family : kConnectionCounters) {
@@ -139,6 +145,12 @@ void put_connections(const FeedMetrics& metrics, Exposition& out) {
   out.family("upfeed_connection_state", "gauge", "1 for the state the connection is in.");
   for (const ConnectionMetrics& each : metrics.connections) {
     out.sample(connection_labels(each) + "," + label("state", to_string(each.state)),
+               std::uint64_t{1});
+  }
+  out.family("upfeed_last_audit", "gauge", "1 for how the last audit ended.");
+  for (const ConnectionMetrics& each : metrics.connections) {
+    if (each.last_audit == AuditOutcome::none) continue;
+    out.sample(connection_labels(each) + "," + label("outcome", to_string(each.last_audit)),
                std::uint64_t{1});
   }
   out.family("upfeed_subscribed", "gauge", "1 when every wanted stream has sent its first frame.");
@@ -171,6 +183,11 @@ void put_connections(const FeedMetrics& metrics, Exposition& out) {
 }
 
 void put_threads(const FeedMetrics& metrics, Exposition& out) {
+  out.family("upfeed_fast_frames_total", "counter", "Market data read by the fast decoder.");
+  out.sample({}, metrics.fast_frames);
+  out.family("upfeed_fallback_frames_total", "counter",
+             "Market data left to the reference decoder.");
+  out.sample({}, metrics.fallback_frames);
   out.family("upfeed_callback_errors_total", "counter", "Callbacks that threw.");
   out.sample({}, metrics.callback_errors);
   out.family("upfeed_book_faults_total", "counter", "Order books that failed their check.");

@@ -61,9 +61,7 @@ class Scrape {
     EXPECT_TRUE(type_ == "histogram" ? suffix == "_bucket" || suffix == "_sum" || suffix == "_count"
                                      : suffix.empty())
         << whole;
-    if (line.starts_with('{')) {
-      ASSERT_TRUE(skip_labels(line)) << whole;
-    }
+    ASSERT_TRUE(!line.starts_with('{') || skip_labels(line)) << whole;
     const std::string key(whole.substr(0, whole.size() - line.size()));
     ASSERT_TRUE(line.starts_with(' ')) << whole;
     line.remove_prefix(1);
@@ -121,9 +119,9 @@ FeedMetrics filled() {
   for (std::int64_t& quiet : metrics.quiet_ns)
     quiet = static_cast<std::int64_t>(++next) * 1'000'000;
   for (std::int64_t& lag : metrics.lag_ns) lag = -static_cast<std::int64_t>(++next);
-  for (auto* const each :
-       {&metrics.callback_errors, &metrics.book_faults, &metrics.gaps, &metrics.ring_bytes_high,
-        &metrics.ring_bytes, &metrics.pending_records}) {
+  for (auto* const each : {&metrics.callback_errors, &metrics.book_faults, &metrics.gaps,
+                           &metrics.ring_bytes_high, &metrics.ring_bytes, &metrics.pending_records,
+                           &metrics.fast_frames, &metrics.fallback_frames}) {
     *each = ++next;
   }
   metrics.queueing_ns = 1'500'000'000;
@@ -138,12 +136,14 @@ FeedMetrics filled() {
          {&connection.streams_wanted, &connection.streams_awaited, &connection.frames,
           &connection.bytes, &connection.receive_calls, &connection.requests_sent,
           &connection.limiter_waits, &connection.pings_sent, &connection.dials,
-          &connection.connects, &connection.reconnects, &connection.renewals}) {
+          &connection.connects, &connection.reconnects, &connection.renewals, &connection.probes,
+          &connection.silent_streams, &connection.refused_streams, &connection.audits}) {
       *each = ++next;
     }
     connection.ends_by_cause[1] = ++next;
     connection.quiet_ns = 12;
     connection.certificate_days_left = 40;
+    connection.last_audit = AuditOutcome::matched;
     metrics.connections.push_back(connection);
   }
   metrics.stages.resize(kStageCount);
@@ -202,10 +202,15 @@ TEST(Prometheus, connections_and_threads_are_told_exactly) {
         {"upfeed_connects_total", each.connects},
         {"upfeed_reconnects_total", each.reconnects},
         {"upfeed_renewals_total", each.renewals},
+        {"upfeed_probes_total", each.probes},
+        {"upfeed_silent_streams_total", each.silent_streams},
+        {"upfeed_refused_streams_total", each.refused_streams},
+        {"upfeed_audits_total", each.audits},
         {"upfeed_subscribed", each.subscribed ? 1U : 0U},
         {"upfeed_certificate_days_left", 40}};
     for (const auto& [name, value] : kCounters) EXPECT_EQ(scrape.at(name + labels + "}"), value);
     EXPECT_EQ(scrape.at("upfeed_connection_state" + labels + ",state=\"live\"}"), 1);
+    EXPECT_EQ(scrape.at("upfeed_last_audit" + labels + ",outcome=\"matched\"}"), 1);
     EXPECT_EQ(scrape.at("upfeed_streams" + labels + ",what=\"wanted\"}"), each.streams_wanted);
     EXPECT_EQ(scrape.at("upfeed_streams" + labels + ",what=\"awaited\"}"), each.streams_awaited);
     EXPECT_EQ(scrape.at("upfeed_connection_quiet_seconds" + labels + "}"), 12e-9);
@@ -216,6 +221,8 @@ TEST(Prometheus, connections_and_threads_are_told_exactly) {
   EXPECT_EQ(scrape.at("upfeed_callback_errors_total"), metrics.callback_errors);
   EXPECT_EQ(scrape.at("upfeed_book_faults_total"), metrics.book_faults);
   EXPECT_EQ(scrape.at("upfeed_gaps_total"), metrics.gaps);
+  EXPECT_EQ(scrape.at("upfeed_fast_frames_total"), metrics.fast_frames);
+  EXPECT_EQ(scrape.at("upfeed_fallback_frames_total"), metrics.fallback_frames);
   EXPECT_EQ(scrape.at("upfeed_ring_bytes{what=\"capacity\"}"), metrics.ring_bytes);
   EXPECT_EQ(scrape.at("upfeed_ring_bytes{what=\"high\"}"), metrics.ring_bytes_high);
   EXPECT_EQ(scrape.at("upfeed_pending_records"), metrics.pending_records);
@@ -234,8 +241,8 @@ TEST(Prometheus, unknown_values_are_left_out) {
   for (const auto& [name, value] : scrape.samples()) {
     EXPECT_FALSE(name.starts_with("upfeed_lag") || name.starts_with("upfeed_stream_quiet") ||
                  name.starts_with("upfeed_heartbeat") || name.starts_with("upfeed_stage") ||
-                 name.starts_with("upfeed_certificate") || name.starts_with("upfeed_ends") ||
-                 name.starts_with("upfeed_connection_quiet"))
+                 name.starts_with("upfeed_certificate") || name.starts_with("upfeed_last_audit") ||
+                 name.starts_with("upfeed_ends") || name.starts_with("upfeed_connection_quiet"))
         << name;
     EXPECT_GE(value, 0) << name;
   }
@@ -329,6 +336,8 @@ constexpr HealthCase kHealthCases[] = {
        m.connections[0].subscribed = false;
        m.connections[0].streams_awaited = 2;
      }},
+    {HealthState::degraded, "connection 0 (public): the exchange does not serve what was asked",
+     [](FeedMetrics& m) { m.connections[0].last_audit = AuditOutcome::mismatched; }},
     {HealthState::degraded, "connection 0 (public): the exchange's certificate ends in 13 days",
      [](FeedMetrics& m) { m.connections[0].certificate_days_left = 13; }},
     {HealthState::degraded, "the ring is full: 9 records wait for room; the callbacks are too slow",
