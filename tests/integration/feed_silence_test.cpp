@@ -1,0 +1,179 @@
+// Streams that fall silent while their connection lives. All cases run at once, each with an
+// exchange of its own, since each takes the least limit that can be configured.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <iostream>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "live_harness.hpp"
+#include "status_log.hpp"
+
+namespace {
+
+using namespace upfeed;
+using namespace std::chrono_literals;
+using Steady = std::chrono::steady_clock;
+
+constexpr auto kLimit = 21s;
+/// The feed looks every 100 ms; the rest is for a busy machine.
+constexpr auto kTick = 500ms;
+
+/// A market that stops is quiet from then on, so that nothing happens about the time of a probe.
+enum class Market { goes_on, stops };
+
+/// One exchange, all its streams in one feed, and when each event came.
+class Case {
+ public:
+  Case(std::string name, Market market)
+      : name_(std::move(name)), live_(exchange(market)), feed_(make()) {
+    EXPECT_TRUE(client_.on_status(log_.callback()).ok());
+    const auto codes = live_.server->codes();
+    const auto note = [this](const auto& event) { this->note(event); };
+    EXPECT_TRUE(client_.subscribe_ticker(codes, note).ok());
+    EXPECT_TRUE(client_.subscribe_trade(codes, note).ok());
+    EXPECT_TRUE(client_
+                    .subscribe_orderbook(
+                        codes, [note](const OrderbookEvent& event, const Book&) { note(event); })
+                    .ok());
+    EXPECT_TRUE(feed_.start().ok());
+  }
+
+  void fault(const sim::Fault& fault) { live_.server->fault(fault); }
+  [[nodiscard]] std::uint64_t count(const std::string& stream) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = streams_.find(stream);
+    return found == streams_.end() ? 0 : found->second.count;
+  }
+  [[nodiscard]] Steady::time_point last(const std::string& stream) const {
+    const std::lock_guard lock(mutex_);
+    return streams_.at(stream).last;
+  }
+  /// Streams without an event for the whole limit, now.
+  [[nodiscard]] int quiet_streams() const {
+    const std::lock_guard lock(mutex_);
+    return static_cast<int>(std::count_if(streams_.begin(), streams_.end(), [](const auto& each) {
+      return Steady::now() - each.second.last > kLimit;
+    }));
+  }
+  [[nodiscard]] const std::string& name() const { return name_; }
+  [[nodiscard]] const StatusLog& log() const { return log_; }
+  [[nodiscard]] FeedMetrics metrics() const { return feed_.metrics(); }
+
+ private:
+  struct Stream {
+    std::uint64_t count = 0;  ///< realtime events
+    Steady::time_point last;
+  };
+
+  static sim::SimConfig exchange(Market market) {
+    sim::SimConfig sim = LiveHarness::small(200);
+    if (market == Market::stops) sim.frame_limit = 1'500;
+    return sim;
+  }
+  [[nodiscard]] Feed make() const {
+    FeedConfig config = live_.config();
+    config.silence = {.ticker = kLimit, .trade = kLimit, .orderbook = kLimit, .candle = kLimit};
+    return LiveHarness::feed(config);
+  }
+  void note(const EventHeader& event) {
+    if (event.stream_type != StreamType::realtime) return;
+    const std::lock_guard lock(mutex_);
+    Stream& stream =
+        streams_[std::string(event.code.view()) + " " + std::string(to_string(event.kind))];
+    ++stream.count;
+    stream.last = Steady::now();
+  }
+
+  std::string name_;
+  StatusLog log_;
+  mutable std::mutex mutex_;
+  std::map<std::string, Stream> streams_;
+  LiveHarness live_;
+  Feed feed_;
+  Client client_ = feed_.client("test");
+};
+
+/// A case with one stream that its fault silences.
+struct Silenced {
+  Silenced(const std::string& what, std::string victim, const sim::Fault& fault,
+           Market market = Market::stops)
+      : run(what, market), stream(std::move(victim)), silencer(fault) {}
+
+  void silence() {
+    EXPECT_TRUE(eventually([this] { return run.count(stream) > 1; })) << run.name();
+    run.fault(silencer);
+    std::this_thread::sleep_for(100ms);  // what was under way
+    last = run.last(stream);
+    events = run.count(stream);
+  }
+  [[nodiscard]] std::optional<StatusLog::Entry> told() const {
+    return run.log().first(StatusCause::stream_silent);
+  }
+
+  Case run;
+  std::string stream;
+  sim::Fault silencer;
+  Steady::time_point last;
+  std::uint64_t events = 0;
+};
+
+void expect_told_in_time(const Silenced& each) {
+  const auto told = each.told();
+  ASSERT_TRUE(told.has_value());
+  EXPECT_NE(told->event.text.view().find(each.stream), std::string_view::npos)
+      << told->event.text.view();
+  const auto took = told->told - each.last;
+  std::cout << each.run.name() << ": told after " << std::chrono::duration<double>(took).count()
+            << " s: " << told->event.text.view() << '\n';
+  EXPECT_LE(took, kLimit + kTick);
+  EXPECT_EQ(told->event.text.view().find(','), std::string_view::npos) << "no other stream";
+}
+
+// Goal: one stream of one market that falls silent is told by name within its limit and healed,
+// without a false alarm about quiet markets. Method: KRW-BTC muted or forgotten in several ways
+// while the others go on, beside an exchange that does nothing wrong.
+TEST(FeedSilence, one_silent_stream_is_told_in_time_and_healed) {
+  using sim::faults::forget;
+  using sim::faults::mute;
+  const std::string trade = "KRW-BTC trade";
+  Silenced forgotten_trade("forgotten trade", trade, forget("trade", "KRW-BTC"));
+  Silenced forgotten_book("forgotten orderbook", "KRW-BTC orderbook",
+                          forget("orderbook", "KRW-BTC"));
+  Silenced muted("muted trade", trade, mute("trade", "KRW-BTC"));
+  Silenced mute_all("muted with its snapshots", trade, mute("trade", "KRW-BTC", true),
+                    Market::goes_on);
+  Silenced busy("forgotten while trading goes on", trade, forget("trade", "KRW-BTC"),
+                Market::goes_on);
+  Case healthy("no fault", Market::stops);
+  for (Silenced* each : {&forgotten_trade, &forgotten_book, &muted, &mute_all, &busy}) {
+    each->silence();
+  }
+  for (const Silenced* each : {&forgotten_trade, &forgotten_book, &muted, &mute_all}) {
+    SCOPED_TRACE(each->run.name());
+    EXPECT_TRUE(eventually([&] { return each->told().has_value(); }, 30s));
+    expect_told_in_time(*each);
+  }
+  for (const Silenced* each : {&mute_all, &busy}) {
+    EXPECT_TRUE(eventually([&] { return each->run.count(each->stream) > each->events + 2; }, 30s))
+        << each->run.name() << " flows again";
+  }
+  EXPECT_EQ(mute_all.run.metrics().reconnects, 1U) << "asking again was not enough";
+  for (const Silenced* each : {&forgotten_trade, &forgotten_book, &muted, &busy}) {
+    EXPECT_EQ(each->run.metrics().reconnects, 0U) << each->run.name();
+  }
+  EXPECT_TRUE(eventually([&] { return healthy.quiet_streams() > 50; }, 30s));
+  EXPECT_GT(healthy.metrics().connections.at(0).probes, 0U);
+  EXPECT_EQ(healthy.log().count(StatusCause::stream_silent), 0U);
+  EXPECT_EQ(healthy.metrics().reconnects, 0U);
+  std::cout << healthy.quiet_streams() << " quiet streams without an alarm\n";
+}
+
+}  // namespace
