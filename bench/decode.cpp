@@ -167,12 +167,12 @@ void decode_frames(benchmark::State& state, const Corpus& corpus, DecodeKernel k
   if (!good) fail(state, "a frame was refused");
 }
 
-/// Rounds over all frames of ours and of another's, of about a millisecond: in shorter ones caches
+/// Rounds over all frames of ours and of another's, of some 200 us: in shorter ones caches
 /// and branch predictors would still be full of the other side.
 template <class Ours, class Other>
 void compare_reads(benchmark::State& state, const std::vector<Frame>& frames, Ours ours,
                    Other other) {
-  constexpr std::size_t kRoundBytes = std::size_t{2} << 20;
+  constexpr std::size_t kRoundBytes = std::size_t{1} << 19;
   std::size_t bytes = 0;
   for (const Frame& frame : frames) bytes += frame.text().size();
   const std::size_t turns = 1 + kRoundBytes / bytes;
