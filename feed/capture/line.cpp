@@ -243,6 +243,7 @@ Line parse_line(CaptureKind kind, std::span<char> text, bool last) noexcept {
     case CaptureKind::timestamped:
       return parse_timestamped(line, last);
     case CaptureKind::json_lines:
+    case CaptureKind::upcap:  // has no lines; its bytes never come here
       break;
   }
   return json_frame(line, 0, last);

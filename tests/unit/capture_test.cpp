@@ -1,4 +1,4 @@
-// Captured files of other tools: each sample is written by hand to a temporary folder and read
+// Captured files in text: each sample is written by hand to a temporary folder and read
 // back.
 #include "upfeed/capture.hpp"
 
@@ -243,8 +243,9 @@ TEST_F(Capture, unreadable_files_are_named_with_what_was_found) {
       {"", "empty"},
       {"\n \r\n\n", "empty"},
       {std::string_view("abc\0def\n", 8), "binary"},
-      {"\x1F\x8B\x08 x", "gunzip"},
-      {"\x28\xB5\x2F\xFD x", "zstd"},
+      {"\x1F\x8B\x01 no deflate", "gzip data is damaged"},
+      {"\x1F\x8B\x08", "ends early"},
+      {"\x28\xB5\x2F\xFD", "ends early"},
       {"\xFF\xFE{ ", "UTF-16"},
       {"{\n  \"a\": 1\n}\n", "jq -c"},
       {"time,price,size\n1,2,3\n", "begins with \"time,price,size\""},

@@ -1,8 +1,9 @@
 #pragma once
 
-// Captured frames of other tools, read in the order they were written. What the file is, is found
-// by its content, never by its name:
+// Captured frames, read in the order they were written. What the file is, is found by its content,
+// never by its name:
 //
+//   .upcap          what this library records: binary, in checked blocks (feed/capture/README.md)
 //   cryptofeed      1617646620.849474: b'{"ty":"trade",...}'      a frame: Python bytes, or bare
 //   JSON
 //                   wss://host/path <-> 1617646619.694145         a connection was made
@@ -10,6 +11,8 @@
 //                   configuration: {...}
 //   timestamped     2021-04-05T18:17:00.849474Z {"ty":"trade",...}
 //   JSON lines      {"type":"trade",...}
+//
+// Each may be packed by gzip or zstd. The rest of this page is about the three kinds of text.
 //
 // Lines end with LF or CR LF; blank lines are nothing. Every other line is a frame, a remark of its
 // tool, or reported as bad: nothing is skipped in silence. Whether a frame makes sense is for the
@@ -26,7 +29,7 @@
 
 namespace upfeed {
 
-enum class CaptureKind : std::uint8_t { cryptofeed, timestamped, json_lines };
+enum class CaptureKind : std::uint8_t { cryptofeed, timestamped, json_lines, upcap };
 [[nodiscard]] std::string_view to_string(CaptureKind kind) noexcept;
 
 /// One frame as it was received.
@@ -35,7 +38,13 @@ struct CapturedFrame {
   /// means nothing.
   std::span<const char> payload;
   std::int64_t received_unix_ns = 0;  ///< wall clock; 0: the file does not say
-  std::uint64_t line = 0;             ///< in the file, from 1
+  std::uint64_t line = 0;             ///< in the file, from 1; .upcap: number of the record
+  // What only .upcap says; 0 in text.
+  std::int64_t received_mono_ns = 0;  ///< steady clock of the recording machine
+  std::int64_t kernel_unix_ns = 0;    ///< wall clock when the kernel had it; 0: not known
+  std::uint32_t connection = 0;
+  std::uint32_t epoch = 0;
+  std::uint8_t opcode = 0;  ///< of RFC 6455: 1 text, 2 binary
 };
 inline constexpr std::size_t kCapturePadding = 64;
 
@@ -45,11 +54,14 @@ enum class CaptureStep : std::uint8_t {
   bad_line  ///< bad_line() says which and why; the next call goes on behind it
 };
 
-/// A line that is no frame and no remark.
+/// A line that is no frame and no remark; in an .upcap file a piece that holds no whole block.
 struct CaptureBadLine {
-  std::uint64_t line = 0;   ///< from 1
-  std::string_view reason;  ///< one line for a person, without the line number
-  bool torn = false;        ///< the file ends within this line
+  std::uint64_t line = 0;   ///< from 1; .upcap: number of the last record read
+  std::string_view reason;  ///< one line for a person, without the line number; .upcap: it names
+                            ///< the file, the offset and how many bytes are lost
+  bool torn = false;        ///< the file ends within this line or block
+  std::uint64_t offset_bytes = 0;  ///< .upcap: where the lost bytes begin in the unpacked file
+  std::uint64_t lost_bytes = 0;    ///< .upcap: up to the next whole block, or the end
 };
 
 /// What the tool that wrote the file said about itself; grows while the file is read.
@@ -58,10 +70,25 @@ struct CaptureRemarks {
   std::string request;   ///< the last one sent
   std::uint64_t connections = 0;
   std::uint64_t requests = 0;
+  // What only .upcap says.
+  std::string library_version;        ///< that recorded the file
+  std::int64_t opened_unix_ns = 0;    ///< wall clock when the file was begun
+  std::uint64_t status_changes = 0;   ///< of connections
+  std::uint64_t records_lost = 0;     ///< that the recorder could not write, by its own count
+  std::uint64_t unknown_records = 0;  ///< of types that a younger version wrote; passed over
+  bool closed = false;                ///< the recorder ended the file; else it was cut off
 };
 
-/// Reads a file once, from start to end, in constant memory (one buffer of kLineBytesMax, of which
-/// only what the longest line needs is ever touched).
+enum class CaptureDamage : std::uint8_t {
+  skip,  ///< report it, go on behind it: the next line, the next whole block
+  stop   ///< report it, then the end
+};
+struct CaptureOptions {
+  CaptureDamage on_damage = CaptureDamage::skip;
+};
+
+/// Reads a file from start to end in constant memory (of text one buffer of kLineBytesMax, of which
+/// only what the longest line needs is ever touched; of .upcap the largest block, twice).
 /// threads  one at a time. Move-only.
 class CaptureReader {
  public:
@@ -69,17 +96,24 @@ class CaptureReader {
   static constexpr std::size_t kLineBytesMax = std::size_t{8} << 20;
 
   /// path  a file or a pipe.
-  /// errors  no_such_file: cannot be opened or is a directory; bad_capture: empty, binary,
-  ///         compressed, or of no known kind. Messages name the path, what was found and a way out.
-  [[nodiscard]] static Result<CaptureReader> open(const std::string& path);
+  /// errors  no_such_file: cannot be opened or is a directory; bad_capture: empty, binary, of no
+  ///         known kind, an .upcap of a future version or cut off within its header; with
+  ///         CaptureDamage::stop also a damaged .upcap header. Messages name the path, what was
+  ///         found and a way out.
+  [[nodiscard]] static Result<CaptureReader> open(const std::string& path,
+                                                  CaptureOptions options = {});
 
   CaptureReader(CaptureReader&&) noexcept;
   CaptureReader& operator=(CaptureReader&&) noexcept;
   ~CaptureReader();
 
   /// Fills `frame` on CaptureStep::frame only. A system error while reading is a bad line, then the
-  /// end. Does not allocate but for a remark longer than all before.
+  /// end. Does not allocate but for a remark or block longer than all before, or a damage.
   [[nodiscard]] CaptureStep next(CapturedFrame& frame);
+  /// The next frame is the first in the file received at or behind that wall time. .upcap: by its
+  /// index, or by its blocks' headers where that is missing or damaged. Else: from the start again.
+  /// errors  bad_capture: the file says no times, or is a pipe; else as open().
+  Status seek(std::int64_t unix_ns);
   /// The last bad line; valid until the next call of next().
   [[nodiscard]] const CaptureBadLine& bad_line() const noexcept;
   [[nodiscard]] CaptureKind kind() const noexcept;
