@@ -235,7 +235,10 @@ TEST(SimFaults, messages_that_never_end_come_in_drops) {
     stage.drain();
     const std::size_t before = stage.probe.bytes_received();
     stage.server.fault(fault);
-    EXPECT_FALSE(stage.probe.read(300ms)) << static_cast<int>(fault.kind);
+    // How many bytes come in a while is the machine's affair; that they come is not.
+    for (int reads = 0; reads < 30 && stage.probe.bytes_received() - before < 20; ++reads) {
+      EXPECT_FALSE(stage.probe.read(300ms)) << static_cast<int>(fault.kind);
+    }
     EXPECT_FALSE(stage.probe.is_closed());
     EXPECT_GE(stage.probe.bytes_received() - before, 20U);
   }
