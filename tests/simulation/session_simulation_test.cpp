@@ -45,8 +45,10 @@ constexpr std::array<const char*, kFaultCount> kFaultNames = {"dial_refused",
                                                               "stale_frame",
                                                               "late_trade",
                                                               "first_frame_missing",
-                                                              "stream_dropped",
+                                                              "stream_forgotten",
                                                               "stream_muted",
+                                                              "stream_deaf",
+                                                              "stream_busy",
                                                               "audit",
                                                               "audit_lie",
                                                               "audit_overtaken",
@@ -387,8 +389,8 @@ TEST_F(Corrupted, lost_stream_not_noticed) {
   config.silence_limit_max = config.silence_limit.orderbook;
   config.ping_interval = std::chrono::seconds(60);
   ask(good_request(1));
-  checker.frame(book, kNow);
-  checker.lose(book, 1, kNow);
+  checker.frame(book, false, kNow);
+  checker.lose(book, Loss::forgotten, 1, false, kNow);
   const std::int64_t late = kNow + config.silence_limit_max.count() + 101 * kMillisecond;
   checker.bytes(late);
   checker.look(late - kMillisecond);
@@ -398,8 +400,8 @@ TEST_F(Corrupted, lost_stream_not_noticed) {
 }
 TEST_F(Corrupted, lost_stream_not_given_up) {
   ask(good_request(1));
-  checker.frame(book, kNow);
-  checker.lose(book, 9, kNow);
+  checker.frame(book, false, kNow);
+  checker.lose(book, Loss::muted, 9, false, kNow);
   checker.action(silent("KRW-BTC orderbook.15"), kNow);
   const std::int64_t late = kNow + 6 * kSecond;
   checker.bytes(late);
@@ -408,7 +410,7 @@ TEST_F(Corrupted, lost_stream_not_given_up) {
 }
 TEST_F(Corrupted, quiet_stream_called_silent) {
   ask(good_request(1));
-  checker.frame(book, kNow);
+  checker.frame(book, false, kNow);
   checker.action(silent("KRW-BTC orderbook.15"), kNow + 60 * kSecond);
   expect(Rule::false_alarm);
 }
@@ -417,15 +419,15 @@ TEST_F(Corrupted, live_stream_doubted) {
   wishes[0] = Wish{};
   checker.wishes(wishes, kNow);
   ask(request(1, R"({"type":"ticker","codes":[")" + catalog.codes[0] + R"("]})"));
-  checker.frame(0, kNow);
+  checker.frame(0, false, kNow);
   ASSERT_FALSE(checker.broken()) << checker.detail();
   ask(request(2, R"({"type":"ticker","codes":[")" + catalog.codes[0] + R"("]})"));
   expect(Rule::request_set);
 }
 TEST_F(Corrupted, too_many_probes) {
-  checker.probed(2, kNow + kSecond);
+  checker.probed(4, kNow + kSecond);
   ASSERT_FALSE(checker.broken());
-  checker.probed(3, kNow + kSecond);
+  checker.probed(5, kNow + kSecond);
   expect(Rule::probes_rare);
 }
 TEST_F(Corrupted, audit_that_hides_a_difference) {
