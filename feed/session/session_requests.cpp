@@ -326,6 +326,7 @@ void Session::on_list(const SubscriptionReply& reply, MonoTime now) {
   const WantedSet lacks = difference.missing;
   if (list_is_own_) difference = {.missing = tracker_.once_listed(lacks), .extra = {}};
   tracker_.mark_listed(lacks);
+  list_wanted_ = false;
   const bool is_audit = !list_is_own_;
   const bool matched = difference.missing.empty() && difference.extra.empty();
   end_audit(matched ? AuditOutcome::matched : AuditOutcome::mismatched, now);

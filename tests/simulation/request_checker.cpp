@@ -74,6 +74,7 @@ void SessionChecker::check_set(std::int64_t now_ns) {
     if (is_wanted(i) && !asked_[i]) {
       asked_.set(i);
       last_frame_ns_[i] = now_ns;
+      alive_at_ns_[i] = now_ns;
       doubted_at_ns_[i] = INT64_MIN / 2;
       noticed_at_ns_[i] = INT64_MAX;
       once_listed_.reset(i);

@@ -141,7 +141,7 @@ void SessionChecker::connected(std::int64_t now_ns) {
   requests_.reset();
   for (auto* bits :
        {&asked_, &arrived_, &served_, &served_before_, &flowing_, &snapshots_, &dropped_, &deaf_,
-        &forgotten_, &busy_, &once_listed_}) {
+        &forgotten_, &busy_, &was_dropped_, &once_listed_}) {
     bits->reset();
   }
   asked_version_.reset();
@@ -152,7 +152,6 @@ void SessionChecker::connected(std::int64_t now_ns) {
   last_up_ns_ = INT64_MAX;
   up_late_ns_ = 0;
   ignored_requests_.fill(0);
-  dropped_at_ns_.fill(INT64_MIN);
   doubted_at_ns_.fill(INT64_MIN / 2);
   noticed_at_ns_.fill(INT64_MAX);
   audit_ticket_.clear();
@@ -197,20 +196,21 @@ void SessionChecker::frame(std::size_t stream, bool is_snapshot, std::int64_t no
   const bool is_first = !arrived_[stream];
   arrived_.set(stream);
   seen_.set(stream);
+  if (!is_snapshot) was_dropped_.reset(stream);
+  if (!is_snapshot || !dropped_[stream]) alive_at_ns_[stream] = now_ns;
   if (is_snapshot && !is_first) return;
   last_frame_ns_[stream] = now_ns;
   doubted_at_ns_[stream] = INT64_MIN / 2;
   noticed_at_ns_[stream] = INT64_MAX;
 }
 
-void SessionChecker::lose(std::size_t stream, Loss loss, unsigned ignored_requests, bool busy,
-                          std::int64_t now_ns) {
+void SessionChecker::lose(std::size_t stream, Loss loss, unsigned ignored_requests, bool busy) {
   dropped_.set(stream);
   deaf_.set(stream, loss == Loss::deaf);
   forgotten_.set(stream, loss == Loss::forgotten);
   busy_.set(stream, busy);
   ignored_requests_[stream] = ignored_requests;
-  dropped_at_ns_[stream] = now_ns;
+  was_dropped_.set(stream);
   noticed_at_ns_[stream] = INT64_MAX;
 }
 
@@ -230,6 +230,7 @@ void SessionChecker::audit_answer(std::string_view ticket, const std::bitset<kCa
   expected_ = Expected::nothing;
   audit_missing_.reset();
   difference_told_ = false;
+  answer_is_own_ = list_is_own_;
   if (audit_ticket_.empty() || ticket != audit_ticket_) return;
   std::bitset<kCatalogMax> lacks;
   bool differs = another && !list_is_own_;
@@ -250,7 +251,7 @@ void SessionChecker::audit_answer(std::string_view ticket, const std::bitset<kCa
 
 void SessionChecker::audit_answered(const AuditResult& result, std::int64_t now_ns) {
   const bool is_new = result.at.ns == now_ns && result.outcome != AuditOutcome::none;
-  const bool is_audit = expected_ != Expected::nothing && !list_is_own_;
+  const bool is_audit = expected_ != Expected::nothing && !answer_is_own_;
   const bool wrong =
       is_audit ? !is_new || (result.outcome == AuditOutcome::matched) !=
                                 (expected_ == Expected::matched)
@@ -367,8 +368,7 @@ void SessionChecker::check_alarm(const std::string& text, std::int64_t now_ns) {
     }
     const auto found = std::find(catalog_.names.begin(), catalog_.names.end(), plain);
     const auto i = static_cast<std::size_t>(found - catalog_.names.begin());
-    if (found == catalog_.names.end() ||
-        (dropped_at_ns_[i] < last_frame_ns_[i] && !audit_missing_[i])) {
+    if (found == catalog_.names.end() || !(was_dropped_ | audit_missing_)[i]) {
       fail(Rule::false_alarm, plain + " was not silent");
       return;
     }
@@ -387,7 +387,7 @@ void SessionChecker::check_streams(std::int64_t now_ns) {
     if (!dropped_[i] || !is_wanted(i) || !arrived_[i] || limit_ns(i) == 0) continue;
     if (wishes_[i]->mode == StreamMode::snapshot_only) continue;
     if (deaf_[i] && !busy_[i]) continue;  // Nothing happened that could be missed.
-    const std::int64_t bound_ns = last_frame_ns_[i] + config_.silence_limit_max.count() + kTickNs +
+    const std::int64_t bound_ns = alive_at_ns_[i] + config_.silence_limit_max.count() + kTickNs +
                                   config_.collect_window.count();
     const bool noticed = noticed_at_ns_[i] != INT64_MAX;
     const std::int64_t rest_ns =

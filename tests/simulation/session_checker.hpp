@@ -99,8 +99,7 @@ class SessionChecker {
   void frame(std::size_t stream, bool is_snapshot, std::int64_t now_ns);
   /// The server drops the stream until a request that comes after it has ignored so many. busy: the
   /// market never rests, so each snapshot shows something new.
-  void lose(std::size_t stream, Loss loss, unsigned ignored_requests, bool busy,
-            std::int64_t now_ns);
+  void lose(std::size_t stream, Loss loss, unsigned ignored_requests, bool busy);
   /// The server answers LIST_SUBSCRIPTIONS with these streams of the catalog, and maybe another.
   void audit_answer(std::string_view ticket, const std::bitset<kCatalogMax>& listed, bool another);
   void audit_answered(const AuditResult& result, std::int64_t now_ns);
@@ -217,9 +216,10 @@ class SessionChecker {
   std::bitset<kCatalogMax> deaf_;
   std::bitset<kCatalogMax> forgotten_;
   std::bitset<kCatalogMax> busy_;
+  std::bitset<kCatalogMax> was_dropped_;  // and no REALTIME frame since
   std::array<unsigned, kCatalogMax> ignored_requests_{};
-  std::array<std::int64_t, kCatalogMax> dropped_at_ns_{};
   std::array<std::int64_t, kCatalogMax> last_frame_ns_{};  // but for snapshots behind the first
+  std::array<std::int64_t, kCatalogMax> alive_at_ns_{};    // or a snapshot of a stream that lived
   std::array<std::int64_t, kCatalogMax> doubted_at_ns_{};
   std::array<std::int64_t, kCatalogMax> noticed_at_ns_{};  // INT64_MAX: not
   std::int64_t connected_at_ns_ = 0;
@@ -235,6 +235,7 @@ class SessionChecker {
   std::bitset<kCatalogMax> audit_missing_;
   std::bitset<kCatalogMax> once_listed_;
   bool list_is_own_ = false;  // it says so in its ticket, and counts only what was listed before
+  bool answer_is_own_ = false;
   bool difference_told_ = false;
   bool audits_refused_ = false;
   std::int64_t last_list_ns_ = INT64_MIN / 2;

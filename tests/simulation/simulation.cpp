@@ -357,7 +357,7 @@ void Simulation::trouble(Actor& actor) {
     actor.hang_up();
     if (proxied) actor.pong_at_ns = pong_at_ns;
     for (std::size_t i = 0; i < Catalog::instance().streams.size(); ++i) {
-      actor.checker.lose(i, Loss::muted, UINT32_MAX, false, now_ns_);
+      actor.checker.lose(i, Loss::muted, UINT32_MAX, false);
     }
   } else if (choice < 75) {
     oversleep(actor);
@@ -455,7 +455,7 @@ void Simulation::heal(Actor& actor) {
     lose_connection(actor);
   }
   for (std::size_t i = 0; i < Catalog::instance().streams.size(); ++i) {
-    if (actor.checker.is_dropped(i)) actor.checker.lose(i, Loss::muted, 0, false, now_ns_);
+    if (actor.checker.is_dropped(i)) actor.checker.lose(i, Loss::muted, 0, false);
   }
   actor.session.on_message_finished();
   if (actor.session.state() == SessionState::failed) stop(actor);
