@@ -239,6 +239,7 @@ class Session {
   void on_requested(MonoTime now);
   void on_probed(MonoTime now);
   [[nodiscard]] bool audit_waits() const noexcept;
+  [[nodiscard]] MonoTime audit_due_at() const;
   void want_list();
   void audit_when_due(MonoTime now);
   void end_audit(AuditOutcome outcome, MonoTime now);

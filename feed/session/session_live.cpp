@@ -40,6 +40,7 @@ void Session::tick_live(MonoTime now) {
   if (planned_ != kNever && now > planned_ + kSleptNs) {
     tracker_.extend_probes(now);
     silence_at_ = now + config_.pong_timeout.count();
+    probe_allowed_at_ = std::max(probe_allowed_at_, silence_at_);
     last_up_ = now;
   }
   tick_pings(now);

@@ -137,7 +137,7 @@ MonoTime Session::send_due_at(MonoTime now) const {
     if (text_ping_pending_) {
       wanted_at = last_request_;
     } else if (audit_waits()) {
-      wanted_at = std::min(wanted_at, accept_at_ == kNever ? last_request_ : accept_at_);
+      wanted_at = std::min(wanted_at, audit_due_at());
     }
   }
   return wanted_at == kNever ? kNever : std::max(wanted_at, request_limiter_.ready_at());
@@ -283,9 +283,19 @@ bool Session::audit_waits() const noexcept {
   return (audit_wanted_ || list_wanted_) && audit_ticket_.empty();
 }
 
-/// Only behind a request that was accepted, so that an error frame is the answer to one of them.
+/// Only behind a request that was accepted, so that an error frame is the answer to one of them. A
+/// list of our own leaves room for the request that it may lead to.
+MonoTime Session::audit_due_at() const {
+  if (accept_at_ != kNever) return accept_at_;
+  const MonoTime ready_at = request_limiter_.ready_at();
+  if (audit_wanted_) return ready_at;
+  const MonoTime after_next = request_limiter_.ready_after_next();
+  if (after_next == kNever) return kNever;
+  return std::max(ready_at, after_next + -config_.list_wait.count());
+}
+
 void Session::audit_when_due(MonoTime now) {
-  if (!audit_waits() || accept_at_ != kNever || now < request_limiter_.ready_at()) return;
+  if (!audit_waits() || accept_at_ != kNever || now < audit_due_at()) return;
   request_limiter_.take(now);
   list_is_own_ = !audit_wanted_;
   audit_wanted_ = false;
@@ -308,6 +318,8 @@ void Session::end_audit(AuditOutcome outcome, MonoTime now) {
 void Session::on_subscriptions(std::string_view json, MonoTime now) {
   bad_frames_in_row_ = 0;
   if (state_ != SessionState::live || audit_ticket_.empty()) return;
+  // After a sleep the answer may come before the timer that has given it up.
+  if (list_is_own_ && now >= audit_deadline_) return;
   const auto reply = parse_subscription_reply(json);
   if (!reply) {
     if (!list_is_own_) {

@@ -29,6 +29,9 @@
 // of their streams. Only a list that named a stream before can show its loss by not naming it: how
 // the exchange spells its lists is hardly documented, and a spelling is no loss.
 //
+// Not told: a stream in a market that never rests, dropped while the list goes on naming it, that the
+// first probe brings back. Its answer looks like that of a market which has just woken up.
+//
 // Probes are rare: all streams that would be due within probe_spacing go into one request.
 #pragma once
 

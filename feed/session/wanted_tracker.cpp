@@ -146,10 +146,10 @@ bool WantedTracker::on_notable(std::size_t i, const Stamp& stamp, StreamType typ
   if (stage == StreamStage::unasked) return false;
   StreamLife& life = lives_[i];
   if (stage == StreamStage::probed && type != StreamType::realtime) return on_answer(i, stamp, now);
+  // An answer to a request that named the stream among others says nothing about its life.
+  const bool is_first = life.newest == StreamLife::kNothing;
   if (stamp.identity > life.newest) life.doublings = 0;
   life.newest = std::max(life.newest, stamp.identity);
-  // An answer to a request that named the stream among others says nothing about its life.
-  const bool is_first = stage == StreamStage::asked || stage == StreamStage::overdue;
   if (type == StreamType::snapshot && !is_first) return false;
   life.last_at = now;
   if (type != StreamType::snapshot) life.second_look = life.unanswered = life.told = false;

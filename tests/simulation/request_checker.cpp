@@ -28,6 +28,8 @@ void SessionChecker::check_request(const SessionAction& action, std::int64_t now
     return;
   }
   audit_ticket_.clear();
+  prove(now_ns);  // what was asked until now
+  answered_ = false;
   check_set(now_ns);
   check_repeated();
   asked_version_ = wish_version_;
@@ -135,12 +137,16 @@ std::string SessionChecker::doubt_fault(std::size_t i, std::int64_t now_ns) {
   if (limit_ns(i) == 0 || now_ns - last_frame_ns_[i] < limit_ns(i) - early_ns) {
     return catalog_.names[i] + " is doubted without reason";
   }
-  const bool again = now_ns - doubted_at_ns_[i] < config_.probe_lead().count();
+  const bool again = noticed_at_ns_[i] != INT64_MAX ||
+                     now_ns - doubted_at_ns_[i] < config_.probe_lead().count();
   const std::int64_t asked_ns = now_ns - config_.list_wait.count();
   const bool accepted = last_request_ns_ + config_.first_data_timeout.count() < asked_ns;
-  const bool possible = accepted && limited_until_ns_ < asked_ns && !audits_refused_;
+  // Before this request, too, there was room for a list and a request, whatever the margins.
+  const bool possible = accepted && !audits_refused_ && woke_at_ns_ < asked_ns &&
+                        requests_.has_room(asked_ns - kSecond, 3);
   doubted_at_ns_[i] = now_ns;
-  if (!again && possible && !needs_request() &&
+  const bool is_change = asked_version_ != wish_version_ || needs_request();
+  if (!again && possible && !is_change &&
       now_ns - last_list_ns_ > config_.audit_timeout.count()) {
     fail(Rule::list_first, catalog_.names[i] + " is doubted without a list");
   }

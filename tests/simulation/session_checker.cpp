@@ -175,7 +175,7 @@ void SessionChecker::refused(std::int64_t now_ns) {
   unproved_ = (owing_ & ~proven_ & ~seen_).any();
   refusals_ = refused_version_ == wish_version_ && wanted_ == refused_set_ ? refusals_ + 1 : 1;
   // Where all that owes a frame has sent it, the request was no bad one.
-  if (owing_.any() && (owing_ & ~arrived_).none()) refusals_ = 0;
+  if (answered_) refusals_ = 0;
   refused_version_ = wish_version_;
   refused_set_ = wanted_;
 }
@@ -197,7 +197,7 @@ void SessionChecker::frame(std::size_t stream, bool is_snapshot, std::int64_t no
   arrived_.set(stream);
   seen_.set(stream);
   if (!is_snapshot) was_dropped_.reset(stream);
-  if (!is_snapshot || !dropped_[stream]) alive_at_ns_[stream] = now_ns;
+  if (!is_snapshot || is_first || !dropped_[stream]) alive_at_ns_[stream] = now_ns;
   if (is_snapshot && !is_first) return;
   last_frame_ns_[stream] = now_ns;
   doubted_at_ns_[stream] = INT64_MIN / 2;
@@ -219,6 +219,7 @@ void SessionChecker::overslept(std::int64_t late_ns, std::int64_t now_ns) {
   // The session gives UP its whole time again.
   up_late_ns_ += late_ns + config_.up_timeout.count();
   limited_until_ns_ = std::max(limited_until_ns_, now_ns + config_.pong_timeout.count());
+  woke_at_ns_ = now_ns;
 }
 
 void SessionChecker::stale_frame(std::size_t missing_before, std::size_t missing_after) {
@@ -226,12 +227,13 @@ void SessionChecker::stale_frame(std::size_t missing_before, std::size_t missing
 }
 
 void SessionChecker::audit_answer(std::string_view ticket, const std::bitset<kCatalogMax>& listed,
-                                  bool another) {
+                                  bool another, std::int64_t now_ns) {
   expected_ = Expected::nothing;
   audit_missing_.reset();
   difference_told_ = false;
   answer_is_own_ = list_is_own_;
   if (audit_ticket_.empty() || ticket != audit_ticket_) return;
+  if (list_is_own_ && now_ns - last_list_ns_ >= config_.audit_timeout.count()) return;  // given up
   std::bitset<kCatalogMax> lacks;
   bool differs = another && !list_is_own_;
   for (std::size_t i = 0; i < catalog_.streams.size(); ++i) {
@@ -342,6 +344,7 @@ void SessionChecker::prove(std::int64_t now_ns) {
   if ((owing_ & ~arrived_).none()) {  // Nothing of this was refused.
     refusals_ = 0;
     seen_ |= wanted_;
+    answered_ = answered_ || owing_.any();
   }
   if (now_ns - last_request_ns_ >= config_.first_data_timeout.count()) {
     proven_ = wanted_;

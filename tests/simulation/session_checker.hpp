@@ -100,8 +100,11 @@ class SessionChecker {
   /// The server drops the stream until a request that comes after it has ignored so many. busy: the
   /// market never rests, so each snapshot shows something new.
   void lose(std::size_t stream, Loss loss, unsigned ignored_requests, bool busy);
+  /// What is dropped comes back with the next request.
+  void ignore_no_request() { ignored_requests_.fill(0); }
   /// The server answers LIST_SUBSCRIPTIONS with these streams of the catalog, and maybe another.
-  void audit_answer(std::string_view ticket, const std::bitset<kCatalogMax>& listed, bool another);
+  void audit_answer(std::string_view ticket, const std::bitset<kCatalogMax>& listed, bool another,
+                    std::int64_t now_ns);
   void audit_answered(const AuditResult& result, std::int64_t now_ns);
   /// The owner slept: for that long no timer could run.
   void overslept(std::int64_t late_ns, std::int64_t now_ns);
@@ -181,6 +184,7 @@ class SessionChecker {
   std::optional<std::uint64_t> failed_version_;   // must not be dialled for
   std::bitset<kCatalogMax> refused_set_;          // asked when the error frame came
   unsigned refusals_ = 0;                         // of it, one after another
+  bool answered_ = false;                         // all that owed a frame has sent it
   bool unproved_ = false;                         // and some of it had never been served
   bool refusal_open_ = false;                     // what is held back now was just refused
   std::bitset<kCatalogMax> held_;
@@ -238,6 +242,7 @@ class SessionChecker {
   bool answer_is_own_ = false;
   bool difference_told_ = false;
   bool audits_refused_ = false;
+  std::int64_t woke_at_ns_ = INT64_MIN;
   std::int64_t last_list_ns_ = INT64_MIN / 2;
 
   std::optional<Rule> broken_;

@@ -71,7 +71,7 @@ void Simulation::answer_audit(Actor& actor) {
   if (text.back() == ',') text.pop_back();
   text += R"(],"ticket":")" + actor.audit_ticket + R"("})";
   bytes(actor);
-  actor.checker.audit_answer(actor.audit_ticket, listed, another);
+  actor.checker.audit_answer(actor.audit_ticket, listed, another, now_ns_);
   actor.session.on_subscriptions(text, now());
   after_input(actor);
   actor.checker.audit_answered(actor.session.last_audit(), now_ns_);

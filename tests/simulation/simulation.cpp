@@ -454,9 +454,7 @@ void Simulation::heal(Actor& actor) {
   if (actor.checker.is_live() && (actor.peer_frozen || actor.application_dead)) {
     lose_connection(actor);
   }
-  for (std::size_t i = 0; i < Catalog::instance().streams.size(); ++i) {
-    if (actor.checker.is_dropped(i)) actor.checker.lose(i, Loss::muted, 0, false);
-  }
+  actor.checker.ignore_no_request();
   actor.session.on_message_finished();
   if (actor.session.state() == SessionState::failed) stop(actor);
   if (actor.session.state() == SessionState::stopped) start(actor);
