@@ -23,6 +23,10 @@
 //   whole<kEnd>(at, uint64&) -> the same for a number of 18 digits at most.
 //   text<kCapacity>(at, char*) -> bytes of the text up to its closing quote, zero-padded to
 //                              kCapacity; kNoText: too long, or not plain printable ASCII.
+// and perhaps
+//   units<kSimple>(begin, end, BookUnit*, count&, read_alone) -> place behind count units of an
+//                              order book, or begin where it reads none. It may leave numbers to
+//                              read_alone<field>(at, end, unit), which is false for what is none.
 
 #include <algorithm>
 #include <bit>
@@ -301,6 +305,7 @@ class FrameReader {
   template <bool kSimple>
   UPFEED_ALWAYS_INLINE At read_units(At at, OrderbookEvent& event) const {
     Units units{event.unit_array(), context_.wide.data()};
+    if constexpr (kReadsManyUnits) at = read_many_units<kSimple>(at, end_, units);
     while (true) {
       at = read_usual_units<kSimple>(at, end_, units);
       if (*at == ']' && units.count > 0) break;
@@ -319,6 +324,35 @@ class FrameReader {
     std::size_t count = 0;
     bool wide = false;
   };
+
+  static constexpr bool kReadsManyUnits =
+      requires(std::size_t & count, bool (*read_alone)(At, At, std::size_t)) {
+    Kernel::template units<false>(At(), At(), static_cast<BookUnit*>(nullptr), count, read_alone);
+  };
+  template <bool kSimple>
+  __attribute__((noinline)) static At read_many_units(At at, const char* const end,
+                                                      Units& units) noexcept {
+    const auto read_alone = [&units]<UnitField kField>(At number, At behind, std::size_t index) {
+      return read_alone_at<kField>(number, units, index) == behind;
+    };
+    return Kernel::template units<kSimple>(at, end, units.narrow, units.count, read_alone);
+  }
+  template <UnitField kField>
+  __attribute__((noinline)) static At read_alone_at(At at, Units& units,
+                                                    std::size_t index) noexcept {
+    const Kernel kernel;
+    BookUnit& unit = units.narrow[index];
+    WideUnitSizes& exact = units.exact[index];
+    if constexpr (kField == UnitField::ask_price) {
+      return read_level_price(kernel, at, unit.ask_price);
+    } else if constexpr (kField == UnitField::bid_price) {
+      return read_level_price(kernel, at, unit.bid_price);
+    } else if constexpr (kField == UnitField::ask_size) {
+      return read_level_size<','>(kernel, at, unit.ask_size, exact.ask_size, units.wide);
+    } else {
+      return read_level_size<'}'>(kernel, at, unit.bid_size, exact.bid_size, units.wide);
+    }
+  }
 
   /// Reads units up to the first one that is not as usual. Calls nothing, so that all constants of
   /// the kernel stay in registers.
@@ -360,7 +394,9 @@ class FrameReader {
   UPFEED_ALWAYS_INLINE static At read_unit_price(const Kernel& kernel, At at, const char* end,
                                                  Price& out) {
     at = read_unit_key<kField, kSimple>(at, end);
-    if (at == nullptr) return nullptr;
+    return at != nullptr ? read_level_price(kernel, at, out) : nullptr;
+  }
+  UPFEED_ALWAYS_INLINE static At read_level_price(const Kernel& kernel, At at, Price& out) {
     Spelled number;
     std::int64_t magnitude = 0;
     if (!kernel.template scan<','>(at, number)) return nullptr;
@@ -372,8 +408,12 @@ class FrameReader {
   UPFEED_ALWAYS_INLINE static At read_unit_size(const Kernel& kernel, At at, const char* end,
                                                 Quantity& out, WideQuantity& exact, bool& wide) {
     at = read_unit_key<kField, kSimple>(at, end);
-    if (at == nullptr) return nullptr;
     constexpr char kEnd = kField == UnitField::bid_size ? '}' : ',';
+    return at != nullptr ? read_level_size<kEnd>(kernel, at, out, exact, wide) : nullptr;
+  }
+  template <char kEnd>
+  UPFEED_ALWAYS_INLINE static At read_level_size(const Kernel& kernel, At at, Quantity& out,
+                                                 WideQuantity& exact, bool& wide) {
     Spelled number;
     std::int64_t magnitude = 0;
     if (!kernel.template scan<kEnd>(at, number)) return nullptr;
