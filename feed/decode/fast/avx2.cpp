@@ -31,7 +31,10 @@
 namespace upfeed::detail {
 namespace {
 
-struct Avx2Isa;
+struct Avx2Isa {
+  // To list the commas costs more here than to wait for each.
+  using Places = NoCommas;
+};
 using Avx2 = Vector256<Avx2Isa>;
 
 }  // namespace

@@ -12,7 +12,8 @@
 //         lane 0               lane 1          and the fraction; both converted at once
 //
 // Included like frame_reader.hpp, within the instruction set of the file that includes it. Isa is a
-// type of that file, so that what two files make of this never counts as one and the same.
+// type of that file (see commas.hpp), so that what two files make of this never counts as one and
+// the same.
 
 #include <immintrin.h>
 
@@ -73,6 +74,9 @@ UPFEED_ALWAYS_INLINE __m256i constant() {
 template <class Isa>
 class Vector256 {
  public:
+  using Places = typename Isa::Places;
+  static constexpr bool kReadsManyUnits = false;
+
   UPFEED_ALWAYS_INLINE Vector256()
       : comma_(constant<char, ','>()),
         brace_(constant<char, '}'>()),
