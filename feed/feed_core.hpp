@@ -110,7 +110,7 @@ class FeedCore {
   DialBudget budget_;
   std::vector<std::unique_ptr<IoLane>> lanes_;
   Dispatcher dispatcher_;
-  Parker dispatcher_parker_;
+  FutexParker dispatcher_parker_;
   std::unique_ptr<Backfiller> backfiller_;  // null without FeedConfig::backfill
 
   PollFunction poll_ = nullptr;
