@@ -58,7 +58,9 @@ class Secret {
 
  private:
   struct GiveBack {
-    std::size_t size_bytes = 0;
+    GiveBack() noexcept : size_bytes(0) {}
+    explicit GiveBack(std::size_t bytes) noexcept : size_bytes(bytes) {}
+    std::size_t size_bytes;
     void operator()(char* pages) const noexcept;
   };
   std::unique_ptr<char[], GiveBack> text_;
