@@ -83,6 +83,7 @@ void Simulation::drop_stream(Actor& actor) {
   for (std::size_t i = 0; i < size; ++i) {
     const std::size_t stream = (offset + i) % size;
     if (!actor.checker.served()[stream] || !actor.checker.arrived()[stream]) continue;
+    if (actor.checker.is_dropped(stream)) continue;
     constexpr std::array<Fault, 3> kFaults = {Fault::stream_forgotten, Fault::stream_muted,
                                               Fault::stream_deaf};
     const auto loss = static_cast<Loss>(below(kFaults.size()));
