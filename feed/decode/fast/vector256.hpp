@@ -75,7 +75,7 @@ template <class Isa>
 class Vector256 {
  public:
   using Places = typename Isa::Places;
-  static constexpr bool kReadsManyUnits = false;
+  static constexpr bool kReadsMany = false;
 
   UPFEED_ALWAYS_INLINE Vector256()
       : comma_(constant<char, ','>()),
