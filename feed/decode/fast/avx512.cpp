@@ -158,9 +158,8 @@ struct Avx512 : Vector256<Avx512Isa> {
                                                   load16(ends[1] - 16), 1);
       const __m256i high = _mm256_inserti128_si256(_mm256_castsi128_si256(load16(ends[2] - 16)),
                                                    load16(ends[3] - 16), 1);
-      const auto numbers =
-          numbers_.read(_mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1),
-                        _mm_loadl_epi64(reinterpret_cast<const __m128i*>(sizes)));
+      const auto numbers = numbers_.read(_mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1),
+                                         _mm_loadl_epi64(reinterpret_cast<const __m128i*>(sizes)));
       _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), numbers.magnitudes);
       if (numbers.whole()) return 0;
       unsigned left_out = 0;

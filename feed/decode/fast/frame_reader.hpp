@@ -25,7 +25,8 @@
 //                              kCapacity; kNoText: too long, or not plain printable ASCII.
 //   Places                     NoCommas or Commas (commas.hpp)
 //   kReadsMany                 whether it has
-//   Four                       read(ends, sizes, out) -> bits of those left out, of the four numbers
+//   Four                       read(ends, sizes, out) -> bits of those left out, of the four
+//   numbers
 //                              of these sizes in front of these ends; the others times 1e8
 //   units<kSimple>(at, places, cursor, BookUnit*, count&, read_alone) -> place behind count units
 //                              of an order book whose bracket is at, or at where it reads none. It
@@ -114,10 +115,11 @@ class FrameReader {
   }();
   /// How many of the fields before it go later.
   template <class Event, std::size_t kIndex>
-  static constexpr std::size_t kLaterBefore =
-      []<std::size_t... kBefore>(std::index_sequence<kBefore...>) {
-        return (std::size_t{kGoesLater<Event, kBefore>} + ... + 0U);
-      }(std::make_index_sequence<kIndex>());
+  static constexpr std::size_t kLaterBefore = [
+  ]<std::size_t... kBefore>(std::index_sequence<kBefore...>) {
+    return (std::size_t{kGoesLater<Event, kBefore>} + ... + 0U);
+  }
+  (std::make_index_sequence<kIndex>());
   template <class Event>
   static constexpr std::size_t kLaterCount =
       Kernel::kReadsMany ? kLaterBefore<Event, kFields<Event>.size()> / 4 * 4 : 0;
