@@ -55,7 +55,7 @@
 // clang-format on
 
 #include "decode/fast/four_numbers.hpp"
-#include "decode/fast/frame_reader.hpp"
+#include "decode/fast/frame_decoder.hpp"
 #include "decode/fast/vector256.hpp"
 
 namespace upfeed::detail {

@@ -1,6 +1,6 @@
 // The kernel for every processor: eight characters at a time in a 64-bit word.
 
-#include "decode/fast/frame_reader.hpp"
+#include "decode/fast/frame_decoder.hpp"
 
 namespace upfeed::detail {
 namespace {
