@@ -52,18 +52,21 @@ void Exchange::start_source(std::int64_t now_us) {
 
 std::int64_t Exchange::advance(std::int64_t now_us) {
   run_timers(now_us / 1000);
-  send_prepared(now_us);
+  // What was due goes out before the next frames are written.
+  if (send_prepared(now_us)) return now_us;
   std::int64_t due_us = run_source(now_us);
   if (!prepared_.empty()) due_us = std::min(due_us, prepared_.front().due_us);
   return std::min(due_us, next_timer_ms() * 1000);
 }
 
-void Exchange::send_prepared(std::int64_t now_us) {
+bool Exchange::send_prepared(std::int64_t now_us) {
+  const std::size_t before = prepared_.size();
   for (; !prepared_.empty() && prepared_.front().due_us <= now_us; prepared_.pop_front()) {
     const PreparedFrame& frame = prepared_.front();
     Connection* const connection = find(frame.id);
     if (connection != nullptr && !connection->is_slow) push(*connection, frame.payload);
   }
+  return prepared_.size() != before;
 }
 
 bool Exchange::is_congested() const {
