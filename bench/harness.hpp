@@ -42,8 +42,8 @@ class Comparison {
   explicit Comparison(std::int64_t operations) : operations_(operations) {}
 
   void start_pair() noexcept;
-  /// Seconds that each side took since start_pair().
-  void end_pair(double ours_s, double other_s);
+  /// Seconds that each side took since start_pair(). True: the pair was undisturbed.
+  bool end_pair(double ours_s, double other_s);
   /// Sets the counters ours_ns and other_ns (median times of one operation), ratio (median of ours
   /// to other within a pair, below 1: ours is faster) and clean (fraction of undisturbed pairs;
   /// with fewer than kCleanPairsMin of them the medians are over all pairs).
@@ -61,6 +61,31 @@ class Comparison {
   std::int64_t operations_;
   std::int64_t preemptions_at_start_ = 0;
   std::vector<Pair> pairs_;
+};
+
+/// Times of rounds of one thing alone, where what counts is how many a second.
+class Rate {
+ public:
+  /// operations  in each round.
+  explicit Rate(std::int64_t operations) : operations_(operations) {}
+
+  void start_round() noexcept;
+  void end_round(double seconds);
+  /// Sets the counters per_s (median) with its quartiles per_s_q1 and per_s_q3, and clean, as a
+  /// Comparison does.
+  void report(benchmark::State& state) const;
+
+ private:
+  static constexpr std::int64_t kCleanRoundsMin = 10;
+
+  struct Round {
+    double seconds;
+    bool clean;
+  };
+
+  std::int64_t operations_;
+  std::int64_t preemptions_at_start_ = 0;
+  std::vector<Round> rounds_;
 };
 
 /// Runs two rounds in turn while the benchmark lasts; its own time column is that of a pair.
