@@ -17,6 +17,7 @@
 #include "beast_client.hpp"
 #include "dispatcher.hpp"
 #include "frames.hpp"
+#include "gates.hpp"
 #include "harness.hpp"
 #include "intake.hpp"
 #include "loopback.hpp"
@@ -31,6 +32,7 @@ using Clock = std::chrono::steady_clock;
 constexpr std::size_t kFrames = 128;
 constexpr std::size_t kFramesPerRound = 64;
 constexpr std::size_t kMemoryFramesPerRound = 8192;
+constexpr const char* kTail = "p99_to_p50";  // of our frames in clean rounds
 
 /// The same books at one time each, since they go round and round and a book refuses to go back.
 std::vector<Frame> frames_of_one_time() {
@@ -302,7 +304,7 @@ void compare_pipelines(benchmark::State& state, Setting& setting) {
   comparison.report(state);
   if (all.empty()) return;
   std::ranges::sort(all);
-  state.counters["p99_to_p50"] = at_fraction(all, 0.99) / at_fraction(all, 0.5);
+  state.counters[kTail] = at_fraction(all, 0.99) / at_fraction(all, 0.5);
 }
 
 /// Frames from memory through intake, ring and dispatcher, as a replay does it but for the file.
@@ -403,11 +405,16 @@ void prepare() {
         ->UseManualTime()
         ->Unit(benchmark::kMicrosecond);
   };
-  add("socket_to_callback/vs_beast_on_demand_index_ring_flat_book",
-      compare_pipelines<BeastPipeline<IndexedPipeline>>);
-  add("socket_to_callback/vs_beast_nlohmann_mutex_queue_map",
-      compare_pipelines<BeastPipeline<UsualPipeline>>);
-  add("memory_to_callback", from_memory);
+  constexpr const char* kCareful = "socket_to_callback/vs_on_demand_index_ring_flat_book";
+  constexpr const char* kUsual = "socket_to_callback/vs_nlohmann_mutex_queue_map";
+  constexpr const char* kMemory = "memory_to_callback";
+  add(kCareful, compare_pipelines<BeastPipeline<IndexedPipeline>>);
+  add(kUsual, compare_pipelines<BeastPipeline<UsualPipeline>>);
+  add(kMemory, from_memory);
+  add_gate(Gate::ratio("G6", kCareful, 0.40, 0.55));
+  add_gate(Gate::speedup("G6", kUsual, 20, 12));
+  add_gate({"G8", kCareful, kTail, Gate::Direction::at_most, 3, 3});
+  add_gate({"G9", kMemory, kPerSecond, Gate::Direction::at_least, 1e6, 5e5});
 }
 
 }  // namespace

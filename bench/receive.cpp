@@ -23,6 +23,7 @@
 
 #include "beast_client.hpp"
 #include "frames.hpp"
+#include "gates.hpp"
 #include "harness.hpp"
 #include "loopback.hpp"
 #include "net/connector.hpp"
@@ -34,6 +35,7 @@ namespace {
 constexpr std::size_t kFrames = 128;
 constexpr std::size_t kFramesPerRound = 120;
 constexpr std::size_t kFramesPerBurst = 10;
+constexpr const char* kCallsPerFrame = "calls_per_frame";  // receives that brought bytes
 
 std::string_view text_of(std::span<const char> payload) {
   return {payload.data(), payload.size()};
@@ -275,7 +277,7 @@ void compare_receive(benchmark::State& state, Link<OurClient>& ours, Link<Other>
   }
   comparison.report(state);
   const auto frames = static_cast<double>(ours.client().sink.messages - frames_before);
-  state.counters["calls_per_frame"] =
+  state.counters[kCallsPerFrame] =
       static_cast<double>(ours.client().receive_calls() - calls_before) / frames;
 }
 
@@ -306,6 +308,14 @@ void prepare() {
   };
   add_frames("orderbook", std::true_type{});
   add_frames("trade", std::false_type{});
+  add_gate(Gate::ratio("G5", "orderbook/single/vs_beast_async", 0.25, 0.35));
+  add_gate(Gate::ratio("G5", "orderbook/single/vs_beast_sync", 0.65, 0.75));
+  add_gate(Gate::ratio("G5", "orderbook/single/vs_bare_recvmsg_and_ssl_read", 1.05, 1.12));
+  const auto add_calls = [](const char* benchmark, double most) {
+    add_gate({"G5", benchmark, kCallsPerFrame, Gate::Direction::at_most, most, most});
+  };
+  add_calls("orderbook/single/vs_bare_recvmsg_and_ssl_read", 1.0);
+  add_calls("orderbook/bursts_of_10/vs_bare_recvmsg_and_ssl_read", 0.2);
 }
 
 }  // namespace

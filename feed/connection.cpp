@@ -244,8 +244,8 @@ std::size_t Connection::parse(const net::ReadResult& read, MonoTime now) {
   net::WsMessage message;
   net::ParseStatus status = parser_.next(message);
   for (; status == net::ParseStatus::ready && socket_ != nullptr; status = parser_.next(message)) {
-    // A second message out of one read came with the same segment or record.
-    const bool shared = read.kernel_time_shared || messages != 0;
+    // Several messages out of one read came with the same segment or record.
+    const bool shared = read.kernel_time_shared || messages != 0 || parser_.mid_message();
     meta.flags = shared ? std::uint16_t{kKernelTimeShared} : std::uint16_t{0};
     ++messages;
     handle(message, meta);

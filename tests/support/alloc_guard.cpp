@@ -51,20 +51,27 @@ using ThreadName = std::array<char, 16>;  // what Linux allows, its terminating 
 constinit std::array<std::array<Tally, kOwnerCount>, kWhatCount> tallies{};
 constinit std::array<ThreadName, kNameMax> watched_names{};
 constinit std::atomic<std::size_t> watched_name_count{0};
+constinit std::atomic<std::uint64_t> watched_list{0};  // how many lists there have been
 
 // Executables use the static TLS block, so reading these never allocates.
 constinit thread_local bool thread_watched = false;
-constinit thread_local bool thread_inside = false;  // an allocation made by the guard itself
+constinit thread_local std::uint64_t thread_in_list = 0;  // the newest that had its name
+constinit thread_local bool thread_inside = false;        // an allocation made by the guard itself
 
 bool name_watched() noexcept {
   const std::size_t count = watched_name_count.load(std::memory_order_acquire);
   if (count == 0) return false;
-  // Asked every time: a thread may well allocate before it gets its name.
+  const std::uint64_t list = watched_list.load(std::memory_order_relaxed);
+  if (thread_in_list == list) return true;
+  // Asked until it is so: a thread may well allocate before it gets its name. A system call.
   ThreadName own{};
   if (pthread_getname_np(pthread_self(), own.data(), own.size()) != 0) return false;
   const std::string_view name(own.data());
-  return std::any_of(watched_names.begin(), watched_names.begin() + count,
-                     [name](const ThreadName& prefix) { return name.starts_with(prefix.data()); });
+  const bool named =
+      std::any_of(watched_names.begin(), watched_names.begin() + count,
+                  [name](const ThreadName& prefix) { return name.starts_with(prefix.data()); });
+  if (named) thread_in_list = list;
+  return named;
 }
 
 // Where the program itself is loaded.
@@ -175,6 +182,7 @@ void watch_threads_named(std::initializer_list<std::string_view> names) noexcept
     kept = {};
     name.copy(kept.data(), kept.size() - 1);
   }
+  watched_list.fetch_add(1, std::memory_order_relaxed);
   watched_name_count.store(count, std::memory_order_release);
 }
 
