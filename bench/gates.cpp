@@ -119,9 +119,9 @@ void print_json(std::ostream& out, const Gate& gate, const Measured* row) {
 
 /// Those that --benchmark_filter leaves.
 std::vector<Gate> wanted_gates() {
-  std::string filter = benchmark::GetBenchmarkFilter();
-  if (filter.empty() || filter == "all") filter = ".";
-  const std::regex pattern(filter, std::regex::extended);
+  const std::string filter = benchmark::GetBenchmarkFilter();
+  const bool all = filter.empty() || filter == "all";
+  const std::regex pattern(all ? std::string(1, '.') : filter, std::regex::extended);
   std::vector<Gate> wanted;
   std::ranges::copy_if(gates(), std::back_inserter(wanted), [&](const Gate& gate) {
     return std::regex_search(gate.benchmark, pattern);

@@ -38,7 +38,9 @@ class ByteSource {
   [[nodiscard]] bool seekable() const noexcept;
   /// An error of the system shows at the next read().
   void seek(std::uint64_t offset_bytes) noexcept;
-  /// Of a seekable file, now.
+  /// Bytes of the file, packed as they are, that were read up to here.
+  [[nodiscard]] std::uint64_t bytes_read() const noexcept;
+  /// Of a file, now; 0 for a pipe.
   [[nodiscard]] std::uint64_t size_bytes() const noexcept;
 
  private:

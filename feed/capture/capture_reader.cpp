@@ -1,8 +1,10 @@
 // Tells what a file is and gives its frames out in one shape.
 #include <array>
+#include <bit>
 #include <utility>
 #include <variant>
 
+#include "capture/status_record.hpp"
 #include "capture/text_reader.hpp"
 #include "capture/upcap_reader.hpp"
 #include "upfeed/capture.hpp"
@@ -24,9 +26,32 @@ Error bad_capture(const std::string& path, std::string_view what) {
   return {Errc::bad_capture, "capture \"" + path + "\": " + std::string(what)};
 }
 
-/// A file cut off within the magic is an .upcap file too.
+CapturedType type_of(RecordType type) {
+  switch (type) {
+    case RecordType::received_frame:
+      return CapturedType::frame;
+    case RecordType::sent_request:
+      return CapturedType::request;
+    case RecordType::status:
+      return CapturedType::status;
+    case RecordType::loss:
+      return CapturedType::loss;
+  }
+  return CapturedType::unknown;
+}
+
+/// A file cut off within the magic is an .upcap file too, and one with a few damaged bits in it:
+/// nothing else begins with bytes like these.
 bool is_upcap(std::string_view start) {
-  return !start.empty() && start == capture::kFileMagic.substr(0, start.size());
+  constexpr int kDamagedBitsMax = 4;
+  if (start.size() < capture::kFileMagic.size()) {
+    return !start.empty() && start == capture::kFileMagic.substr(0, start.size());
+  }
+  int damaged_bits = 0;
+  for (std::size_t i = 0; i < capture::kFileMagic.size(); ++i) {
+    damaged_bits += std::popcount(static_cast<unsigned char>(start[i] ^ capture::kFileMagic[i]));
+  }
+  return damaged_bits <= kDamagedBitsMax;
 }
 
 Result<AnyReader> open_any(const std::string& path, CaptureOptions options) {
@@ -80,6 +105,9 @@ struct CaptureReader::State {
     remarks.endpoint = upcap->header().endpoint;
     remarks.library_version = upcap->header().library_version;
     remarks.opened_unix_ns = upcap->header().opened_unix_ns;
+    remarks.opened_mono_ns = upcap->header().opened_mono_ns;
+    remarks.recording_id = upcap->header().recording_id;
+    remarks.file_number = upcap->header().file_number;
   }
   CaptureStep next(TextReader& text, CapturedFrame& frame);
   CaptureStep next(UpcapReader& upcap, CapturedFrame& frame);
@@ -114,7 +142,8 @@ CaptureStep CaptureReader::State::report(const UpcapReader& upcap) {
          .reason = reason,
          .torn = damage.torn,
          .offset_bytes = damage.offset_bytes,
-         .lost_bytes = damage.lost_bytes};
+         .lost_bytes = damage.lost_bytes,
+         .lost_records = damage.lost_records};
   return CaptureStep::bad_line;
 }
 
@@ -147,7 +176,7 @@ CaptureStep CaptureReader::State::next(UpcapReader& upcap, CapturedFrame& frame)
     remarks.closed = upcap.closed();
     if (step == UpcapStep::end) return CaptureStep::end;
     if (step == UpcapStep::damage) return report(upcap);
-    if (!keep(record)) continue;
+    if (!keep(record) && !options.all_records) continue;
     frame = {.payload = record.payload,
              .received_unix_ns = record.unix_ns,
              .line = upcap.record_number(),
@@ -155,7 +184,9 @@ CaptureStep CaptureReader::State::next(UpcapReader& upcap, CapturedFrame& frame)
              .kernel_unix_ns = record.kernel_unix_ns,
              .connection = record.connection,
              .epoch = record.epoch,
-             .opcode = record.opcode};
+             .opcode = record.opcode,
+             .type = type_of(record.type),
+             .kernel_time_shared = (record.flags & capture::kRecordFlagKernelShared) != 0};
     return CaptureStep::frame;
   }
 }
@@ -198,6 +229,32 @@ Status CaptureReader::seek(std::int64_t unix_ns) {
   state.take_header();
   if (auto* const upcap = std::get_if<UpcapReader>(&state.reader)) upcap->seek(unix_ns);
   return Done{};
+}
+
+std::uint64_t CaptureReader::bytes_read() const noexcept {
+  return std::visit([](const auto& reader) { return reader.source().bytes_read(); },
+                    state_->reader);
+}
+std::uint64_t CaptureReader::bytes_total() const noexcept {
+  return std::visit([](const auto& reader) { return reader.source().size_bytes(); },
+                    state_->reader);
+}
+
+std::optional<CapturedLoss> captured_loss(const CapturedFrame& record) noexcept {
+  if (record.type != CapturedType::loss) return {};
+  const auto loss = capture::read_loss(record.payload);
+  if (!loss) return {};
+  return CapturedLoss{loss->records, loss->payload_bytes, loss->first_unix_ns, loss->last_unix_ns};
+}
+
+std::optional<StatusEvent> captured_status(const CapturedFrame& record) noexcept {
+  if (record.type != CapturedType::status) return {};
+  auto status = capture::read_status({record.payload.data(), record.payload.size()});
+  if (!status) return {};
+  status->connection = record.connection;
+  status->epoch = record.epoch;
+  status->received_mono = MonoTime{record.received_mono_ns};
+  return status;
 }
 
 const CaptureBadLine& CaptureReader::bad_line() const noexcept {

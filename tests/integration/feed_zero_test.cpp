@@ -175,6 +175,8 @@ Costs measure(WaitPolicy policy, std::uint64_t frames) {
   EXPECT_TRUE(client.subscribe_trade(codes, count).ok());
   EXPECT_TRUE(client.subscribe_ticker(codes, count).ok());
   EXPECT_TRUE(client.subscribe_orderbook(codes, count).ok());
+  // From the start: what the guard needs to unwind a stack is part of the warm-up, too.
+  alloc_guard::watch_threads_named({"upfeed-io", "upfeed-disp"});
   EXPECT_TRUE(feed.start().ok());
   EXPECT_TRUE(eventually(
       [&] {
@@ -192,7 +194,6 @@ Costs measure(WaitPolicy policy, std::uint64_t frames) {
     SyscallWatch io_calls(io);
     SyscallWatch dispatcher_calls(dispatcher);
     costs.problem = io_calls.problem() + dispatcher_calls.problem();
-    alloc_guard::watch_threads_named({"upfeed-io", "upfeed-disp"});
     std::this_thread::sleep_for(500ms);  // what the watchers themselves did is over
     alloc_guard::reset();
     const ThreadCosts io_before = look(io, io_calls);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <limits>
 #include <map>
@@ -78,6 +79,7 @@ struct ExchangeOptions {
   Era era = Era::y2026;                       ///< habits of writing
   bool regional = false;                      ///< sg/id/th hosts: English, no level
   std::size_t queue_limit_bytes = 16U << 20;  ///< a reader further behind is dropped
+  bool stamp_due = false;                     ///< see SimConfig
   PrivateScenario scenario;                   ///< what happens behind the login by itself
 };
 
@@ -197,6 +199,11 @@ class Exchange {
     std::uint32_t code;
     BookView view;
   };
+  struct PreparedFrame {
+    std::int64_t due_us;
+    ConnectionId id;
+    std::string payload;
+  };
   struct CachedFrame {
     Format format;
     BookView view;
@@ -211,6 +218,7 @@ class Exchange {
   std::int64_t run_source(std::int64_t now_us);
   [[nodiscard]] bool is_congested() const;
 
+  void send_prepared(std::int64_t now_us);
   void deliver(const Event& event);
   void deliver_stream(const Event& event, std::size_t stream);
   void deliver_captured(const CapturedFrame& frame);
@@ -262,6 +270,8 @@ class Exchange {
   std::int64_t opened_at_ms_;
   std::int64_t market_start_us_ = 0;
   std::int64_t clock_start_us_ = 0;
+  std::int64_t stamp_us_ = 0;           // when the event being delivered was due
+  std::deque<PreparedFrame> prepared_;  // by due time; only with stamp_due
   std::int64_t now_ms_ = 0;
   bool started_ = false;
   bool finished_ = false;

@@ -24,6 +24,7 @@ int run(int argc, char** argv) {
   add_demo(app, exit_code);
   add_watch(app, exit_code);
   add_sim(app, exit_code);
+  add_bench(app, exit_code);
   add_replay(app, exit_code);
   add_convert(app, exit_code);
   add_markets(app, exit_code);
