@@ -33,7 +33,8 @@ enum class DecodeKernel : std::uint8_t {
   automatic,  ///< the fastest that this processor has
   reference,  ///< simdjson and a strict walk; the others ask it about frames they did not expect
   scalar,     ///< 64-bit words, every processor
-  avx2
+  avx2,
+  avx512  ///< with VBMI2 and BITALG: Ice Lake, Zen 4
 };
 
 /// Where the exchange is. TLS with full verification, always.
@@ -109,7 +110,7 @@ struct RecordConfig {
   std::chrono::milliseconds rotate_after{3'600'000};
   /// The longest that a frame stays in memory, 10 ms to 60 s.
   std::chrono::milliseconds flush_interval{1'000};
-  bool compress = true;  ///< zstd, about a sixth of the size
+  bool compress = true;  ///< zstd, about a fifth of the size
   RecordSync sync = RecordSync::never;
   /// Of the ring between each I/O thread and the recorder: what a slow disk may hold up. A power of
   /// two from 64 KiB to 1 GiB; frames that do not fit in it are lost for the recording.
