@@ -38,8 +38,11 @@ class ByteSource {
   [[nodiscard]] bool seekable() const noexcept;
   /// An error of the system shows at the next read().
   void seek(std::uint64_t offset_bytes) noexcept;
-  /// Of a seekable file, now.
+  /// Of a plain file as it is stored, now; 0: a pipe.
   [[nodiscard]] std::uint64_t size_bytes() const noexcept;
+  /// Of those, how many were taken from the system since the start or the last seek(), which counts
+  /// as having read up to there.
+  [[nodiscard]] std::uint64_t taken_bytes() const noexcept;
 
  private:
   struct State;

@@ -81,6 +81,9 @@ struct CaptureReader::State {
     remarks.library_version = upcap->header().library_version;
     remarks.opened_unix_ns = upcap->header().opened_unix_ns;
   }
+  [[nodiscard]] const capture::ByteSource& source() const {
+    return std::visit([](const auto& any) -> const auto& { return any.source(); }, reader);
+  }
   CaptureStep next(TextReader& text, CapturedFrame& frame);
   CaptureStep next(UpcapReader& upcap, CapturedFrame& frame);
   /// false: not a frame.
@@ -185,8 +188,7 @@ Status CaptureReader::seek(std::int64_t unix_ns) {
   if (kind() == CaptureKind::json_lines) {
     return bad_capture(state.path, "says no times, so there is no place to seek");
   }
-  const capture::ByteSource& source = std::visit(
-      [](auto& reader) -> const auto& { return reader.source(); }, state.reader);
+  const capture::ByteSource& source = state.source();
   if (!source.is_file()) return bad_capture(state.path, "is a pipe, which cannot be seeked");
   if (!source.seekable() || kind() != CaptureKind::upcap) {
     Result<AnyReader> again = open_any(state.path, state.options);
@@ -210,6 +212,12 @@ CaptureKind CaptureReader::kind() const noexcept {
 const CaptureRemarks& CaptureReader::remarks() const noexcept {
   const auto* const text = std::get_if<TextReader>(&state_->reader);
   return text == nullptr ? state_->remarks : text->remarks();
+}
+std::uint64_t CaptureReader::bytes_read() const noexcept {
+  return state_->source().taken_bytes();
+}
+std::uint64_t CaptureReader::bytes_total() const noexcept {
+  return state_->source().size_bytes();
 }
 
 }  // namespace upfeed

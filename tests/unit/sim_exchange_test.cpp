@@ -438,15 +438,15 @@ TEST(SimExchange, flat_out_waits_for_the_network_instead) {
 TEST(SimExchange, captures_are_served_verbatim_once_and_transcoded_on_demand) {
   // Goal: the capture source; method: three frames, a DEFAULT and a SIMPLE client.
   ExchangeOptions options;
-  auto frames = std::make_shared<std::vector<CapturedFrame>>();
+  std::vector<CapturedFrame> frames;
   for (int i = 0; i < 3; ++i) {
-    frames->push_back({i == 1 ? "trade" : "ticker", "KRW-BTC", Format::full,
+    frames.push_back({i == 1 ? "trade" : "ticker", "KRW-BTC", Format::full,
                        "{\"n\":" + std::to_string(i) + "}", i * 100'000'000LL});
   }
-  options.capture = frames;
+  options.capture = std::make_shared<CapturedFrames>(std::move(frames));
   options.start_on_subscribe = true;
-  options.transcode = [](std::string_view in, Format, Format, std::string& out) {
-    out = "simple " + std::string(in);
+  options.transcode = [](const CapturedFrame& frame, const CaptureView&, std::string& out) {
+    out = "simple " + frame.payload;
     return true;
   };
   Stage stage(options);

@@ -25,6 +25,8 @@ int run(int argc, char** argv) {
   add_watch(app, exit_code);
   add_sim(app, exit_code);
   add_replay(app, exit_code);
+  add_inspect(app, exit_code);
+  add_verify(app, exit_code);
   add_convert(app, exit_code);
   add_markets(app, exit_code);
   add_config(app, exit_code);

@@ -118,6 +118,9 @@ class CaptureReader {
   [[nodiscard]] const CaptureBadLine& bad_line() const noexcept;
   [[nodiscard]] CaptureKind kind() const noexcept;
   [[nodiscard]] const CaptureRemarks& remarks() const noexcept;
+  /// Where reading is in the file as it is stored, and its size; 0 for a pipe.
+  [[nodiscard]] std::uint64_t bytes_read() const noexcept;
+  [[nodiscard]] std::uint64_t bytes_total() const noexcept;
 
  private:
   struct State;
