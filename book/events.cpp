@@ -115,6 +115,7 @@ std::string_view to_string(StatusCause cause) noexcept {
     case StatusCause::stream_silent:      return "stream_silent";
     case StatusCause::audit_mismatch:     return "audit_mismatch";
     case StatusCause::renewed:            return "renewed";
+    case StatusCause::recording:          return "recording";
   }
   return {};
 }

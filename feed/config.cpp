@@ -128,6 +128,31 @@ void check_silence(Checks& checks, const SilenceConfig& silence) {
                  "0 ms to 86400000 ms, at least every other silence");
 }
 
+void check_record(Checks& checks, const RecordConfig& record) {
+  constexpr std::uint64_t kRotateMin = std::uint64_t{1} << 20;
+  constexpr std::size_t kRingMin = std::size_t{64} << 10;
+  constexpr std::size_t kRingMax = std::size_t{1} << 30;
+  constexpr std::size_t kNameMax = 200;  // a file name has 255, and ours goes on
+  checks.require(
+      !record.name.empty() && record.name.size() <= kNameMax && record.name.front() != '.' &&
+          record.name.find_first_of(std::string_view("/\0", 2)) == std::string::npos,
+      "record.name", "\"" + record.name + "\"", "1 to 200 characters of a file name, no dot first");
+  checks.require(record.rotate_bytes == 0 || record.rotate_bytes >= kRotateMin,
+                 "record.rotate_bytes", std::to_string(record.rotate_bytes),
+                 "0, or at least 1048576");
+  checks.require(
+      record.rotate_after.count() == 0 || (record.rotate_after >= std::chrono::seconds(1) &&
+                                           record.rotate_after <= std::chrono::hours(24 * 31)),
+      "record.rotate_after", std::to_string(record.rotate_after.count()) + " ms",
+      "0, or 1000 ms to 2678400000 ms");
+  checks.range(record.flush_interval, "record.flush_interval", 10, 60'000, "10 ms to 60000 ms");
+  checks.named(record.sync, "record.sync", RecordSync::on_block, "never, on_close, on_block");
+  checks.require(std::has_single_bit(record.ring_bytes) && record.ring_bytes >= kRingMin &&
+                     record.ring_bytes <= kRingMax,
+                 "record.ring_bytes", std::to_string(record.ring_bytes),
+                 "a power of two from 65536 to 1073741824");
+}
+
 void check_decoder(Checks& checks, DecodeKernel kernel) {
   checks.require(decode_kernel_supported(kernel), "decode_kernel",
                  "DecodeKernel " + std::to_string(static_cast<int>(kernel)),
@@ -191,6 +216,7 @@ std::vector<FieldProblem> detail::find_problems(const FeedConfig& config) {
   check_decoder(checks, config.decode_kernel);
   check_times(checks, config);
   check_silence(checks, config.silence);
+  check_record(checks, config.record);
   check_keys(checks, config);
   return checks.take();
 }

@@ -106,6 +106,7 @@ Connection::Connection(const Place& place, const Shared& shared, std::uint32_t f
       connector_(shared.connector),
       intake_(shared.intake),
       outlet_(shared.outlet),
+      tap_(shared.tap),
       counters_(place.counters),
       next_dial_(shared.next_dial),
       session_(session_config(shared.config), shared.budget,
@@ -277,6 +278,9 @@ void Connection::handle(const net::WsMessage& message, const FrameMeta& meta) {
   switch (message.opcode) {
     case net::WsOpcode::text:
     case net::WsOpcode::binary:
+      if (tap_ != nullptr) {
+        tap_->frame(static_cast<std::uint8_t>(message.opcode), message.payload, meta);
+      }
       on_data(message.payload, meta);
       break;
     case net::WsOpcode::ping:
@@ -345,6 +349,7 @@ std::size_t Connection::act() {
           if (socket_ != nullptr) lost(StatusCause::io_error, 0, "the request could not be sent");
           return actions;
         }
+        if (tap_ != nullptr) tap_->request(action_.text, number_, session_.epoch(), mono_now());
         break;
       case ActionKind::send_ping:
         send(net::WsOpcode::ping, {});

@@ -16,6 +16,7 @@
 #include "net/connector.hpp"
 #include "net/ws_frame_writer.hpp"
 #include "net/ws_parser.hpp"
+#include "recorder.hpp"
 #include "session/session.hpp"
 #include "upfeed/config.hpp"
 
@@ -35,6 +36,7 @@ class Connection {
     net::Connector& connector;
     Intake& intake;
     Outlet& outlet;
+    detail::RecordTap* tap;    ///< null: nothing is recorded
     std::uint64_t& next_dial;  ///< number of the thread's next dial
   };
   /// first_epoch  of its first dial. background  it is to replace another one: its states are not
@@ -100,6 +102,7 @@ class Connection {
   net::Connector& connector_;
   Intake& intake_;
   Outlet& outlet_;
+  detail::RecordTap* const tap_;
   ConnectionCounters& counters_;
   std::uint64_t& next_dial_;
   Session session_;

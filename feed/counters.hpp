@@ -72,6 +72,12 @@ struct ConnectionCounters {
   std::atomic<std::uint32_t> audits_asked{0};
 };
 
+/// Written by the I/O side of a replay.
+struct ReplayCounters {
+  Counter bytes_read, bytes_total, frames_passed, records_missing;
+  Gauge position_unix_ns;
+};
+
 /// A histogram that any thread may copy while one thread records.
 class SharedHistogram {
  public:

@@ -105,6 +105,9 @@ Dispatched Dispatcher::next() noexcept {
     if (!injected_.empty()) return next_injected();
     current_ = take_record();
     if (current_ == nullptr) return {};
+    if (replay_ != nullptr) {
+      replay_->store(current_->received_mono.ns, std::memory_order_relaxed);
+    }
     if (!holding_.empty() && ends_holds(*current_)) continue;
     const auto kind = static_cast<std::size_t>(current_->kind);
     if (is_market_stream(current_->kind)) {
@@ -141,7 +144,7 @@ Dispatched Dispatcher::next() noexcept {
   } else if (current_->kind == EventKind::loss) {
     apply(static_cast<const LossEvent&>(*current_));
   } else {
-    counters_.queueing_ns.set(dispatched_at_ - current_->received_mono);
+    if (replay_ == nullptr) counters_.queueing_ns.set(dispatched_at_ - current_->received_mono);
     if (stages_ != nullptr && current_->decoded_mono.ns != 0) {
       (*stages_)[static_cast<std::size_t>(Stage::decoded_to_dispatch)].record(
           dispatched_at_ - current_->decoded_mono);
@@ -189,7 +192,7 @@ void Dispatcher::finish() noexcept {
 
 bool Dispatcher::admit(Route& route, const EventHeader& event) noexcept {
   const bool same = route.source == Source{event.connection, event.epoch};
-  if (same ? route.overlapping && is_copy(route, event) : !admit_other(route, event)) return false;
+  if (same ? overlaps(route) && is_copy(route, event) : !admit_other(route, event)) return false;
   if (event.kind == EventKind::trade) {
     route.recent->add(static_cast<const TradeEvent&>(event).sequential_id);
   }
@@ -202,11 +205,11 @@ bool Dispatcher::admit_other(Route& route, const EventHeader& event) noexcept {
   const bool same_connection = source.connection == route.source.connection;
   const bool younger =
       route.source.epoch == 0 ||
-      (same_connection ? source.epoch > route.source.epoch : source.connection == route.connection);
+      (same_connection ? source.epoch > route.source.epoch : takes_over(route, event));
   if (!younger) {
-    return route.overlapping && event.kind == EventKind::trade && !is_copy(route, event);
+    return overlaps(route) && event.kind == EventKind::trade && !is_copy(route, event);
   }
-  if (route.overlapping) {
+  if (route.overlapping || (replay_ != nullptr && !same_connection)) {
     // What the older source has shown already must not be taken back.
     if (event.kind != EventKind::trade && is_behind(route, event)) return false;
     if (route.taken_over.ns == 0) route.taken_over = event.received_mono;
@@ -214,9 +217,24 @@ bool Dispatcher::admit_other(Route& route, const EventHeader& event) noexcept {
   if (!same_connection) {
     // Epochs of two connections do not compare.
     for (const auto& entry : route.books) entry->book = Book{};
+    route.previous = route.source;
   }
   route.source = source;
-  return !route.overlapping || !is_copy(route, event);
+  return !overlaps(route) || !is_copy(route, event);
+}
+
+/// Two sources carry the stream, on purpose. In a replay nobody says when a move has ended.
+bool Dispatcher::overlaps(const Route& route) const noexcept {
+  return route.overlapping || (replay_ != nullptr && route.previous.epoch != 0);
+}
+
+/// Of an event of another connection than the last one. Live, by the plan. In a replay, a
+/// connection that has not had the stream takes it; one that had it takes it back by a snapshot,
+/// with which each move begins.
+bool Dispatcher::takes_over(const Route& route, const EventHeader& event) const noexcept {
+  if (replay_ == nullptr) return event.connection == route.connection;
+  return event.stream_type == StreamType::snapshot ||
+         route.previous != Source{event.connection, event.epoch};
 }
 
 /// True: the other source has brought this trade already.
@@ -335,10 +353,11 @@ void Dispatcher::for_each_route(Visit&& visit) {
 }
 
 void Dispatcher::apply(const StatusEvent& event) noexcept {
-  if (event.cause == StatusCause::end_of_capture) {
+  if (event.cause == StatusCause::end_of_capture && event.connection == 0) {
     capture_ended_.store(true, std::memory_order_release);
   }
   if (event.cause == StatusCause::renewed) return overlap_connection(event);
+  if (event.cause == StatusCause::recording) return;
   if (event.state == SessionState::live || event.epoch == 0) return;
   // Any state but live ends what was before it, should the record of the end itself be missing.
   const std::uint32_t ended =

@@ -66,6 +66,9 @@ class WantedMailbox {
   std::atomic<WantedSet*> box_{nullptr};
 };
 
+/// The recorded time of the event that was dispatched last; 0: none yet.
+using ReplayClock = std::atomic<std::int64_t>;
+
 /// A subscription that comes or goes, or another sharding.
 struct Change {
   std::shared_ptr<Subscription> subscription{};
@@ -84,6 +87,11 @@ class Dispatcher {
     backfiller_ = &backfiller;
     hold_ns_ = hold_ns;
   }
+
+  /// The events are those of a capture: their times go into `now`, and which connection takes a
+  /// stream over is told by its events, since the plan of the recording is not known. Before the
+  /// first poll.
+  void replay_into(ReplayClock& now) noexcept { replay_ = &now; }
 
   // Any thread.
   void submit(Change change) { changes_.enqueue(std::move(change)); }
@@ -185,7 +193,8 @@ class Dispatcher {
     std::uint32_t refresh = 0;
     std::uint32_t connection = 0;  // that carries it by plan
     std::uint32_t moving_from = kNoConnection;
-    Source source;  // of the newest event; epoch 0: none yet
+    Source source;    // of the newest event; epoch 0: none yet
+    Source previous;  // from which another connection has taken over
     Gap gap;
     std::unique_ptr<RecentTrades> recent;  // of trades
     std::unique_ptr<Hold> hold;            // of trades, while a gap is filled
@@ -212,6 +221,8 @@ class Dispatcher {
   // The way of an event.
   [[nodiscard]] bool admit(Route& route, const EventHeader& event) noexcept;
   [[nodiscard]] bool admit_other(Route& route, const EventHeader& event) noexcept;
+  [[nodiscard]] bool overlaps(const Route& route) const noexcept;
+  [[nodiscard]] bool takes_over(const Route& route, const EventHeader& event) const noexcept;
   [[nodiscard]] static bool is_copy(const Route& route, const EventHeader& event) noexcept;
   static void begin_overlap(Route& route) noexcept;
   static void end_overlap(Route& route) noexcept;
@@ -282,6 +293,7 @@ class Dispatcher {
   mutable std::mutex told_mutex_;  // cold: plan() against put_wanted_sets()
   std::vector<WantedSet> told_;    // by connection
 
+  ReplayClock* replay_ = nullptr;  // null: live
   Backfiller* backfiller_ = nullptr;
   std::int64_t hold_ns_ = 0;
   std::uint64_t hold_jobs_ = 0;

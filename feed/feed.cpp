@@ -1,6 +1,7 @@
 #include "upfeed/feed.hpp"
 
-#include <filesystem>
+#include <cmath>
+#include <optional>
 #include <stdexcept>
 #include <thread>
 
@@ -38,15 +39,52 @@ std::size_t poll_without_handler(detail::FeedCore& core, void*, std::size_t limi
   return detail::poll_with(core, none, limit);
 }
 
-Result<std::shared_ptr<detail::FeedCore>> make_core(const FeedConfig& config,
-                                                    std::unique_ptr<CaptureReader> capture) {
+Status check(const FeedConfig& config) {
   std::string problems;
   for (const Error& error : config.validate()) {
     problems += (problems.empty() ? "" : "; ") + error.message;
   }
   if (!problems.empty()) return Error{Errc::bad_config, problems};
+  return Done{};
+}
+
+/// Of a replay: what is wrong with its options.
+Status check(const ReplayOptions& options) {
+  const auto bad = [](std::string what) { return Error{Errc::bad_option, std::move(what)}; };
+  if (!std::isfinite(options.speed) || options.speed < 0) {
+    return bad("speed is " + std::to_string(options.speed) +
+               ": must be above 0, e.g. 1 for the recorded speed, or ReplayOptions::kFast");
+  }
+  if (options.from_unix_ns < 0 || options.to_unix_ns < 0 ||
+      (options.to_unix_ns != 0 && options.to_unix_ns <= options.from_unix_ns)) {
+    return bad("from_unix_ns is " + std::to_string(options.from_unix_ns) + " and to_unix_ns " +
+               std::to_string(options.to_unix_ns) +
+               ": must be nanoseconds since 1970, the first before the second; 0 for no bound");
+  }
+  for (const std::string& code : options.codes) {
+    if (!MarketCode::parse(code)) {
+      return Error{Errc::bad_code,
+                   "codes has \"" + code + "\": must be QUOTE-BASE in upper case, e.g. KRW-BTC"};
+    }
+  }
+  for (const EventKind kind : options.kinds) {
+    if (!is_stream(kind)) {
+      return bad("kinds has \"" + std::string(to_string(kind)) + "\": must be streams");
+    }
+  }
+  return Done{};
+}
+
+Result<std::shared_ptr<detail::FeedCore>> make_core(const FeedConfig& config,
+                                                    std::optional<detail::ReplaySource> replay) {
   try {
-    return std::make_shared<detail::FeedCore>(config, std::move(capture));
+    std::unique_ptr<detail::Recorder> recorder;
+    if (!config.record.directory.empty()) {
+      auto opened = detail::Recorder::open(config, config.io_threads);
+      if (!opened) return opened.error();
+      recorder = std::move(*opened);
+    }
+    return std::make_shared<detail::FeedCore>(config, std::move(replay), std::move(recorder));
   } catch (const std::exception& error) {
     return Error{Errc::system, std::string("cannot set up the feed: ") + error.what()};
   }
@@ -77,24 +115,35 @@ void Feed::end(std::shared_ptr<detail::FeedCore> core) noexcept {
 }
 
 Result<Feed> Feed::create(const FeedConfig& config) {
-  auto core = make_core(config, nullptr);
+  if (const Status checked = check(config); !checked) return checked.error();
+  auto core = make_core(config, {});
+  if (!core) return core.error();
+  return Feed(std::move(*core));
+}
+
+Result<Feed> Feed::replay(const std::vector<std::string>& capture_paths,
+                          const ReplayOptions& options, const FeedConfig& config) {
+  if (const Status checked = check(config); !checked) return checked.error();
+  if (const Status checked = check(options); !checked) return checked.error();
+  if (capture_paths.empty()) {
+    return Error{Errc::empty_list, "capture_paths is empty: name at least one file"};
+  }
+  if (!config.record.directory.empty()) {
+    return Error{Errc::bad_config, "record.directory is \"" + config.record.directory +
+                                       "\": a replay is not recorded; leave it empty"};
+  }
+  const bool needs_times =
+      options.speed != ReplayOptions::kFast || options.from_unix_ns != 0 || options.to_unix_ns != 0;
+  auto capture = capture::MergedCapture::open(
+      capture_paths, {options.from_unix_ns, options.to_unix_ns}, needs_times);
+  if (!capture) return capture.error();
+  auto core = make_core(config, detail::ReplaySource{std::move(*capture), options});
   if (!core) return core.error();
   return Feed(std::move(*core));
 }
 
 Result<Feed> Feed::replay(const std::string& capture_path, const FeedConfig& config) {
-  std::error_code ignored;
-  const auto kind = std::filesystem::status(capture_path, ignored).type();
-  if (kind == std::filesystem::file_type::fifo || kind == std::filesystem::file_type::character) {
-    return Error{Errc::bad_capture, capture_path +
-                                        " is a pipe or a device, which stop() would have to wait "
-                                        "for: save it to a file first"};
-  }
-  auto reader = CaptureReader::open(capture_path);
-  if (!reader) return reader.error();
-  auto core = make_core(config, std::make_unique<CaptureReader>(std::move(*reader)));
-  if (!core) return core.error();
-  return Feed(std::move(*core));
+  return replay(std::vector<std::string>{capture_path}, {}, config);
 }
 
 Client Feed::client(std::string name) {
@@ -135,6 +184,13 @@ void Feed::audit() {
 std::vector<PlannedStream> Feed::plan() const {
   return core_->dispatcher().plan();
 }
+MonoTime Feed::now() const noexcept {
+  return core_->now();
+}
+std::int64_t Feed::now_unix_ns() const noexcept {
+  return core_->now_unix_ns();
+}
+
 Health Feed::health() const {
   return assess(core_->metrics());
 }

@@ -12,6 +12,9 @@ namespace {
 // How long stop() waits for a dispatcher that does not empty the ring.
 constexpr std::int64_t kDrainNs = 500'000'000;
 
+// And for a recorder that has not written everything yet.
+constexpr std::int64_t kRecorderNs = 300'000'000;
+
 // How often a sleeping dispatcher looks up: as a sign of life, and while it has timers.
 constexpr int kHeartbeatMs = 1'000;
 constexpr int kTimersWaitMs = 100;
@@ -19,11 +22,13 @@ constexpr int kTimersWaitMs = 100;
 struct NoHandler {};
 
 std::vector<std::unique_ptr<IoLane>> make_lanes(const FeedConfig& config, MarketTable& markets,
-                                                bool live) {
+                                                bool live, Recorder* recorder) {
   std::vector<std::unique_ptr<IoLane>> lanes;
+  // One thread reads a capture, so that all events have one order.
   const std::uint32_t count = live ? config.io_threads : 1;
   for (std::uint32_t i = 0; i < count; ++i) {
-    lanes.push_back(std::make_unique<IoLane>(config, markets, live));
+    RecordTap* const tap = recorder != nullptr ? &recorder->tap(i) : nullptr;
+    lanes.push_back(std::make_unique<IoLane>(config, markets, live, tap));
   }
   return lanes;
 }
@@ -37,26 +42,30 @@ std::string pin_problem(const char* thread, int cpu, int failed_errno) {
 
 }  // namespace
 
-IoLane::IoLane(const FeedConfig& config, MarketTable& markets, bool live)
+IoLane::IoLane(const FeedConfig& config, MarketTable& markets, bool live, RecordTap* tap)
     : ring(config.ring_bytes, kEventBytesMax),
-      stages(config.stage_stamps ? std::make_unique<StageHistograms>() : nullptr),
-      outlet(ring, counters, config.pending_markets_max),
+      stages(config.stage_stamps && live ? std::make_unique<StageHistograms>() : nullptr),
+      outlet(ring, counters, config.pending_markets_max, tap),
       intake(markets, live ? UnknownMarkets::refuse : UnknownMarkets::intern,
              config.message_bytes_max, outlet, counters, stages.get(), config.decode_kernel) {}
 
-FeedCore::FeedCore(const FeedConfig& config, std::unique_ptr<CaptureReader> capture)
+FeedCore::FeedCore(const FeedConfig& config, std::optional<ReplaySource> replay,
+                   std::unique_ptr<Recorder> recorder)
     : config_(config),
       plan_(config),
+      replays_(replay.has_value()),
       markets_(config.market_capacity),
       mailboxes_(plan_.count()),
-      connections_(plan_.count()),
+      connections_(replay ? replay->capture.connection_count() : plan_.count()),
       budget_({.per_second = config.dials_per_second, .per_minute = config.dials_per_minute}),
-      lanes_(make_lanes(config_, markets_, capture == nullptr)),
+      recorder_(std::move(recorder)),
+      lanes_(make_lanes(config_, markets_, !replays_, recorder_.get())),
       dispatcher_(markets_, rings(), plan_, mailboxes_, config.stage_stamps) {
-  if (capture != nullptr) {
+  if (replay) {
     IoLane& lane = *lanes_.front();
-    lane.io = std::make_unique<ReplayIo>(std::move(*capture), lane.intake, lane.outlet,
-                                         connections_.front());
+    lane.io = std::make_unique<ReplayIo>(std::move(replay->capture), replay->options, lane.intake,
+                                         lane.outlet, connections_, replay_counters_);
+    dispatcher_.replay_into(replay_now_);
   } else {
     make_live_lanes();
     if (config.backfill.count() != 0) {
@@ -83,8 +92,9 @@ void FeedCore::make_live_lanes() {
       places.push_back({{number, plan_.kind_of(number), connections_[c]}, &mailboxes_[c]});
     }
     IoLane& lane = *lanes_[i];
-    lane.io =
-        std::make_unique<LiveIo>(config_, std::move(places), budget_, lane.intake, lane.outlet);
+    RecordTap* const tap = recorder_ != nullptr ? &recorder_->tap(i) : nullptr;
+    lane.io = std::make_unique<LiveIo>(config_, std::move(places), budget_, lane.intake,
+                                       lane.outlet, tap, i == 0 ? recorder_.get() : nullptr);
   }
 }
 
@@ -272,6 +282,7 @@ void FeedCore::join() {
   for (const auto& lane : lanes_) {
     if (lane->thread.joinable()) lane->thread.join();
   }
+  if (recorder_ != nullptr && stopped()) recorder_->finish();
   stop_dispatcher_.store(true, std::memory_order_release);
   dispatcher_parker_.wake();
   if (dispatcher_thread_.joinable()) dispatcher_thread_.join();
@@ -288,13 +299,16 @@ Status FeedCore::stop() {
   if (stopped_.exchange(true, std::memory_order_acq_rel)) return Done{};
   if (!running()) {
     for (const auto& lane : lanes_) lane->io->finish();
+    if (recorder_ != nullptr) recorder_->finish();
     drain();
   } else {
     join();
   }
   dispatcher_.disconnect_books();
   if (backfiller_ != nullptr) backfiller_->stop();
-  return Done{};
+  if (recorder_ == nullptr) return Done{};
+  const Status recorded = recorder_->wait(kRecorderNs);
+  return recorded ? recorded : Error{Errc::system, "stop: " + recorded.error().message};
 }
 
 void FeedCore::drain() {
@@ -312,10 +326,14 @@ void FeedCore::drain() {
 
 FeedMetrics FeedCore::metrics() const {
   FeedMetrics metrics;
-  const MonoTime now = mono_now();
+  const MonoTime now = this->now();
   add_stream_metrics(metrics, now);
-  add_thread_metrics(metrics, now);
-  for (std::uint32_t i = 0; i < plan_.count(); ++i) {
+  add_thread_metrics(metrics, mono_now());
+  if (recorder_ != nullptr) metrics.recorder = recorder_->metrics();
+  if (replays_) add_replay_metrics(metrics);
+  for (std::uint32_t i = 0; i < connections_.size(); ++i) {
+    // Most numbers that a capture could have are not in it.
+    if (replays_ && i != 0 && connections_[i].epoch.get() == 0) continue;
     ConnectionMetrics connection = connection_metrics(i, now);
     metrics.receive_calls += connection.receive_calls;
     metrics.requests_sent += connection.requests_sent;
@@ -326,6 +344,23 @@ FeedMetrics FeedCore::metrics() const {
   metrics.state = metrics.connections.front().state;
   metrics.epoch = metrics.connections.front().epoch;
   return metrics;
+}
+
+MonoTime FeedCore::now() const noexcept {
+  return replays_ ? MonoTime{replay_now_.load(std::memory_order_relaxed)} : mono_now();
+}
+
+std::int64_t FeedCore::now_unix_ns() const noexcept {
+  return replays_ ? now().ns : wall_now_ns();
+}
+
+void FeedCore::add_replay_metrics(FeedMetrics& metrics) const {
+  metrics.replay.bytes_read = replay_counters_.bytes_read.get();
+  metrics.replay.bytes_total = replay_counters_.bytes_total.get();
+  metrics.replay.frames_passed = replay_counters_.frames_passed.get();
+  metrics.replay.records_missing = replay_counters_.records_missing.get();
+  metrics.replay.position_unix_ns =
+      std::max<std::int64_t>(replay_counters_.position_unix_ns.get(), 0);
 }
 
 void FeedCore::add_stream_metrics(FeedMetrics& metrics, MonoTime now) const {
@@ -388,7 +423,9 @@ void FeedCore::add_thread_metrics(FeedMetrics& metrics, MonoTime now) const {
   if (dispatcher_.stages() == nullptr) return;
   for (std::size_t i = 0; i < kStageCount; ++i) {
     Histogram stage = (*dispatcher_.stages())[i].copy();
-    for (const auto& lane : lanes_) stage.merge((*lane->stages)[i].copy());
+    for (const auto& lane : lanes_) {
+      if (lane->stages != nullptr) stage.merge((*lane->stages)[i].copy());
+    }
     metrics.stages.push_back(stage);
   }
 }

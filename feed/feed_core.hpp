@@ -9,6 +9,7 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -20,18 +21,20 @@
 #include "market_rules.hpp"
 #include "outlet.hpp"
 #include "parker.hpp"
+#include "recorder.hpp"
+#include "replay_io.hpp"
 #include "upfeed/feed.hpp"
 
 namespace upfeed::detail {
 
 /// One I/O thread and all it works on.
 struct IoLane {
-  /// live  false: a capture, whose markets are not known beforehand.
-  IoLane(const FeedConfig& config, MarketTable& markets, bool live);
+  /// live  false: a capture, whose markets are not known beforehand. tap  null: not recorded.
+  IoLane(const FeedConfig& config, MarketTable& markets, bool live, RecordTap* tap);
 
   SpscRing ring;
   IntakeCounters counters;
-  std::unique_ptr<StageHistograms> stages;  // null without stage stamps
+  std::unique_ptr<StageHistograms> stages;  // null without stage stamps, and in a replay
   Outlet outlet;
   Intake intake;
   std::unique_ptr<IoSide> io;
@@ -41,10 +44,17 @@ struct IoLane {
   std::uint64_t published_seen = 0;  // what the dispatcher has been woken for
 };
 
+/// What is replayed, and how.
+struct ReplaySource {
+  capture::MergedCapture capture;
+  ReplayOptions options;
+};
+
 class FeedCore {
  public:
-  /// capture  not null: the frames come from it instead of from the exchange.
-  FeedCore(const FeedConfig& config, std::unique_ptr<CaptureReader> capture);
+  /// replay  the frames come from it instead of from the exchange. recorder  null: none.
+  FeedCore(const FeedConfig& config, std::optional<ReplaySource> replay,
+           std::unique_ptr<Recorder> recorder);
   ~FeedCore();
   FeedCore(const FeedCore&) = delete;
   FeedCore& operator=(const FeedCore&) = delete;
@@ -79,6 +89,8 @@ class FeedCore {
   [[nodiscard]] bool regional() const noexcept { return config_.endpoint.regional; }
   [[nodiscard]] std::uint32_t public_connections() const noexcept { return plan_.public_max(); }
   [[nodiscard]] FeedMetrics metrics() const;
+  [[nodiscard]] MonoTime now() const noexcept;
+  [[nodiscard]] std::int64_t now_unix_ns() const noexcept;
   [[nodiscard]] SubscriptionId next_id() noexcept {
     return {next_id_.fetch_add(1, std::memory_order_relaxed)};
   }
@@ -100,14 +112,19 @@ class FeedCore {
   void make_live_lanes();
   [[nodiscard]] ConnectionMetrics connection_metrics(std::uint32_t connection, MonoTime now) const;
   void add_stream_metrics(FeedMetrics& metrics, MonoTime now) const;
+  void add_replay_metrics(FeedMetrics& metrics) const;
   void add_thread_metrics(FeedMetrics& metrics, MonoTime now) const;
 
   const FeedConfig config_;
   const ConnectionPlan plan_;
+  const bool replays_;
   MarketTable markets_;
   std::vector<WantedMailbox> mailboxes_;         // by connection
   std::vector<ConnectionCounters> connections_;  // likewise
   DialBudget budget_;
+  const std::unique_ptr<Recorder> recorder_;  // null: nothing is recorded
+  ReplayCounters replay_counters_;
+  ReplayClock replay_now_{0};
   std::vector<std::unique_ptr<IoLane>> lanes_;
   Dispatcher dispatcher_;
   Parker dispatcher_parker_;

@@ -58,6 +58,16 @@ void judge_connection(const ConnectionMetrics& connection, Judge& judge) {
   }
 }
 
+void judge_recorder(const RecorderMetrics& recorder, Judge& judge) {
+  if (recorder.state == RecorderState::disk_full || recorder.state == RecorderState::failing) {
+    judge.find(HealthState::degraded, "recording fails: " + recorder.error);
+  }
+  if (recorder.records_lost != 0) {
+    judge.find(HealthState::degraded,
+               "the recording has lost " + std::to_string(recorder.records_lost) + " records");
+  }
+}
+
 }  // namespace
 
 Health assess(const FeedMetrics& metrics) {
@@ -79,6 +89,7 @@ Health assess(const FeedMetrics& metrics) {
     judge.find(HealthState::degraded,
                "events wait " + seconds(metrics.queueing_ns) + " for the dispatcher");
   }
+  judge_recorder(metrics.recorder, judge);
   return judge.take();
 }
 

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <span>
+#include <type_traits>
 
 #include "clock.hpp"
 #include "counters.hpp"
@@ -28,7 +29,7 @@ class Intake {
         stages_(stages) {}
 
   /// One whole message; see Decoder::decode. observer(event) sees an accepted event before the
-  /// dispatcher can.
+  /// dispatcher can; where it returns false, the event is not handed on, as if it had not come.
   template <class Observer>
   Decoded accept(std::span<const char> payload, const FrameMeta& meta,
                  Observer&& observer) noexcept {
@@ -43,8 +44,12 @@ class Intake {
     }
     if (decoded.is_event()) {
       auto& event = *std::launder(reinterpret_cast<EventHeader*>(slot.data()));
+      if constexpr (std::is_same_v<decltype(observer(event)), bool>) {
+        if (!observer(event)) return decoded;
+      } else {
+        observer(event);
+      }
       count(event);
-      observer(event);
       if (stages_ != nullptr) stamp(event);
       outlet_.commit(event);
     } else if (!decoded.ok()) {

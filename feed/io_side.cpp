@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "session/status_text.hpp"
+
 namespace upfeed::detail {
 
 namespace {
@@ -25,8 +27,10 @@ int timeout_ms(std::int64_t wait_ns) {
 }  // namespace
 
 LiveIo::LiveIo(const FeedConfig& config, std::vector<ConnectionPlace> places, DialBudget& budget,
-               Intake& intake, Outlet& outlet)
-    : outlet_(outlet), shared_{config, budget, connector_, intake, outlet, next_dial_} {
+               Intake& intake, Outlet& outlet, RecordTap* tap, const Recorder* recorder)
+    : outlet_(outlet),
+      shared_{config, budget, connector_, intake, outlet, tap, next_dial_},
+      recorder_(recorder) {
   for (const ConnectionPlace& place : places) slots_.push_back({.at = place});
 }
 
@@ -63,7 +67,24 @@ std::size_t LiveIo::step() {
     work += step_slot(slots_[(first_ + i) % slots_.size()]);
   }
   if (outlet_.pending()) work += outlet_.flush();
+  if (recorder_ != nullptr && recorder_->news_count() != news_told_) tell_news();
   return work;
+}
+
+void LiveIo::tell_news() {
+  news_told_ = recorder_->news_count();
+  const Slot& slot = slots_.front();
+  StatusEvent event;
+  event.size_bytes = sizeof event;
+  event.connection = slot.at.place.number;
+  event.epoch = slot.connection != nullptr ? slot.connection->session().epoch() : 0;
+  event.received_mono = mono_now();
+  event.state =
+      slot.connection != nullptr ? slot.connection->session().state() : SessionState::idle;
+  event.previous_state = event.state;
+  event.cause = StatusCause::recording;
+  event.text.assign(status_line(recorder_->news()));
+  outlet_.status(event);
 }
 
 std::size_t LiveIo::step_slot(Slot& slot) {
@@ -170,71 +191,6 @@ std::vector<Connection::Place> LiveIo::places() const {
   std::vector<Connection::Place> places;
   for (const Slot& slot : slots_) places.push_back(slot.at.place);
   return places;
-}
-
-ReplayIo::ReplayIo(CaptureReader reader, Intake& intake, Outlet& outlet,
-                   ConnectionCounters& counters)
-    : reader_(std::move(reader)), intake_(intake), outlet_(outlet), counters_(counters) {
-  counters_.state.store(SessionState::live, std::memory_order_relaxed);
-  counters_.epoch.set(1);
-}
-
-std::size_t ReplayIo::step() {
-  std::size_t frames = 0;
-  while (frames < kFramesPerStep && !ended_) {
-    // Lossless: what does not fit is not read.
-    if (!outlet_.has_room()) break;
-    CapturedFrame frame;
-    const CaptureStep step = reader_.next(frame);
-    if (step == CaptureStep::end) {
-      notice(SessionState::stopped, StatusCause::end_of_capture, "end of capture");
-      ended_ = true;
-    } else if (step == CaptureStep::bad_line) {
-      const CaptureBadLine& bad = reader_.bad_line();
-      notice(SessionState::live, StatusCause::bad_frames,
-             "line " + std::to_string(bad.line) + ": " + std::string(bad.reason));
-    } else {
-      FrameMeta meta;
-      meta.epoch = 1;
-      meta.frame_sequence = ++frame_sequence_;
-      meta.received_mono = mono_now();
-      meta.kernel_time = KernelTime{frame.received_unix_ns};
-      counters_.frames.add();
-      counters_.bytes.add(frame.payload.size());
-      static_cast<void>(intake_.accept(frame.payload, meta, [](const EventHeader&) noexcept {}));
-    }
-    ++frames;
-  }
-  return frames;
-}
-
-void ReplayIo::notice(SessionState state, StatusCause cause, std::string_view text) {
-  counters_.state.store(state, std::memory_order_relaxed);
-  StatusEvent event;
-  event.size_bytes = sizeof event;
-  event.epoch = 1;
-  event.received_mono = mono_now();
-  event.previous_state = SessionState::live;
-  event.state = state;
-  event.cause = cause;
-  event.text.assign(text.substr(0, event.text.capacity()));
-  outlet_.status(event);
-}
-
-void ReplayIo::finish() {
-  if (std::exchange(ended_, true)) return;
-  notice(SessionState::stopped, StatusCause::requested, "stopped before the end of the capture");
-}
-
-void ReplayIo::wait(Parker& parker, const std::atomic<bool>& stop) {
-  // The ring was full or the file is read: the dispatcher is the one with work to do.
-  parker.prepare();
-  if (stop.load(std::memory_order_acquire)) {
-    parker.cancel();
-    return;
-  }
-  parker.watch_none();
-  parker.wait(ended_ ? timeout_ms(kHeartbeatNs) : 1);
 }
 
 }  // namespace upfeed::detail

@@ -1,7 +1,7 @@
 #pragma once
 
 // The producing half of a feed: what one I/O thread runs. Two kinds behind one seam, both ending in
-// the same Intake: LiveIo has connections to the exchange, ReplayIo a captured file.
+// the same Intake: LiveIo has connections to the exchange, ReplayIo (replay_io.hpp) captured files.
 
 #include <memory>
 #include <vector>
@@ -10,7 +10,7 @@
 #include "connection_plan.hpp"
 #include "dispatcher.hpp"
 #include "parker.hpp"
-#include "upfeed/capture.hpp"
+#include "recorder.hpp"
 
 namespace upfeed::detail {
 
@@ -37,8 +37,9 @@ struct ConnectionPlace {
 
 class LiveIo final : public IoSide {
  public:
+  /// tap  null: nothing is recorded. recorder  null, or the one whose news this side tells.
   LiveIo(const FeedConfig& config, std::vector<ConnectionPlace> places, DialBudget& budget,
-         Intake& intake, Outlet& outlet);
+         Intake& intake, Outlet& outlet, RecordTap* tap, const Recorder* recorder);
   std::size_t step() override;
   void wait(Parker& parker, const std::atomic<bool>& stop) override;
   void finish() override;
@@ -66,6 +67,7 @@ class LiveIo final : public IoSide {
     if (slot.younger != nullptr) visit(*slot.younger);
   }
   [[nodiscard]] bool has_input() const noexcept;
+  void tell_news();
 
   Outlet& outlet_;
   net::Connector connector_;
@@ -74,29 +76,8 @@ class LiveIo final : public IoSide {
   std::vector<Slot> slots_;
   std::size_t first_ = 0;  // whose turn it is to be served first
   bool finished_ = false;
-};
-
-class ReplayIo final : public IoSide {
- public:
-  ReplayIo(CaptureReader reader, Intake& intake, Outlet& outlet, ConnectionCounters& counters);
-  std::size_t step() override;
-  void wait(Parker& parker, const std::atomic<bool>& stop) override;
-  void finish() override;
-  [[nodiscard]] std::vector<Connection::Place> places() const override {
-    return {{0, ConnectionKind::market, counters_}};
-  }
-
- private:
-  static constexpr int kFramesPerStep = 64;
-
-  void notice(SessionState state, StatusCause cause, std::string_view text);
-
-  CaptureReader reader_;
-  Intake& intake_;
-  Outlet& outlet_;
-  ConnectionCounters& counters_;
-  std::uint64_t frame_sequence_ = 0;
-  bool ended_ = false;
+  const Recorder* recorder_;
+  std::uint64_t news_told_ = 0;
 };
 
 }  // namespace upfeed::detail

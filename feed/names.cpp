@@ -48,6 +48,22 @@ std::string_view to_string(Errc code) noexcept {
   return "system";
 }
 
+std::string_view to_string(RecorderState state) noexcept {
+  switch (state) {
+    case RecorderState::off:
+      return "off";
+    case RecorderState::recording:
+      return "recording";
+    case RecorderState::disk_full:
+      return "disk_full";
+    case RecorderState::failing:
+      return "failing";
+    case RecorderState::closed:
+      return "closed";
+  }
+  return {};
+}
+
 std::string_view to_string(ConnectionKind kind) noexcept {
   switch (kind) {
     case ConnectionKind::market:

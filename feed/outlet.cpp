@@ -27,9 +27,11 @@ void Outlet::FreeDeleter::operator()(std::byte* memory) const noexcept {
   std::free(memory);
 }
 
-Outlet::Outlet(SpscRing& ring, IntakeCounters& counters, std::size_t pending_max)
+Outlet::Outlet(SpscRing& ring, IntakeCounters& counters, std::size_t pending_max,
+               detail::RecordTap* tap)
     : ring_(ring),
       counters_(counters),
+      tap_(tap),
       slot_mask_(std::bit_ceil(pending_max * 2) - 1),
       slots_(slot_mask_ + 1 + kEventKindCount),
       slots_max_(pending_max),
@@ -177,6 +179,17 @@ void Outlet::charge_refused(EventKind kind, CandleUnit unit, MarketId market,
   flush();
 }
 
+void Outlet::charge_missing(std::uint64_t count, std::uint32_t connection,
+                            std::uint32_t epoch) noexcept {
+  Slot& slot = slot_without_market(EventKind::status);
+  slot.header.connection = connection;
+  slot.header.epoch = epoch;
+  slot.tally.dropped += count;
+  enqueue(slot);
+  barrier_position_ = std::max(barrier_position_, slot.position);
+  flush();
+}
+
 void Outlet::enqueue(Slot& slot) noexcept {
   if (slot.queued) {
     if (slot.position > barrier_position_ || !room_to_move()) return;
@@ -205,6 +218,7 @@ void Outlet::push_order(std::uint32_t entry) noexcept {
 }
 
 void Outlet::status(const StatusEvent& event) noexcept {
+  if (tap_ != nullptr) tap_->status(event);
   if (pending()) flush();
   if (!pending() && publish_copy(event)) return;
   if (status_tail_ - status_head_ == kStatusPendingMax) {

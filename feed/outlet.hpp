@@ -26,6 +26,7 @@
 #include <vector>
 
 #include "counters.hpp"
+#include "recorder.hpp"
 #include "stream_slot.hpp"
 #include "upfeed/events.hpp"
 #include "upfeed/spsc_ring.hpp"
@@ -46,7 +47,9 @@ struct LossTally {
 class Outlet {
  public:
   /// pending_max  (market, stream) values that can wait at a time.
-  Outlet(SpscRing& ring, IntakeCounters& counters, std::size_t pending_max);
+  /// tap  null, or where each status is recorded.
+  Outlet(SpscRing& ring, IntakeCounters& counters, std::size_t pending_max,
+         detail::RecordTap* tap = nullptr);
 
   /// Room for the event of a frame of that size (event_room_bytes), aligned to 8; valid until
   /// commit() or the next claim(). An unused claim costs nothing.
@@ -59,6 +62,9 @@ class Outlet {
   /// kind status: neither could its stream.
   void charge_refused(EventKind kind, CandleUnit unit, MarketId market, const MarketCode& code,
                       std::uint32_t connection, std::uint32_t epoch) noexcept;
+
+  /// Of a capture: so many records of whatever stream are missing here. Counts nothing.
+  void charge_missing(std::uint64_t count, std::uint32_t connection, std::uint32_t epoch) noexcept;
 
   /// Moves pending records into the ring as far as there is room; returns how many.
   std::size_t flush() noexcept;
@@ -110,6 +116,7 @@ class Outlet {
 
   SpscRing& ring_;
   IntakeCounters& counters_;
+  detail::RecordTap* const tap_;
   std::size_t slot_mask_;
   std::vector<Slot> slots_;  // open addressing by key, then one a kind for losses without a market
   std::size_t slots_used_ = 0;

@@ -208,6 +208,38 @@ void put_threads(const FeedMetrics& metrics, Exposition& out) {
   out.sample({}, static_cast<std::uint64_t>(health.state));
 }
 
+struct RecorderFamily {
+  const char* name;
+  const char* help;
+  std::uint64_t RecorderMetrics::*value;
+};
+constexpr RecorderFamily kRecorderCounters[] = {
+    {"upfeed_recorder_frames_total", "Received frames that the recorder took.",
+     &RecorderMetrics::frames},
+    {"upfeed_recorder_payload_bytes_total", "Payload of all records that it took.",
+     &RecorderMetrics::bytes_in},
+    {"upfeed_recorder_written_bytes_total", "Written to files.", &RecorderMetrics::bytes_out},
+    {"upfeed_recorder_lost_records_total", "Records that are in no file.",
+     &RecorderMetrics::records_lost},
+    {"upfeed_recorder_lost_bytes_total", "Payload of those.", &RecorderMetrics::bytes_lost},
+    {"upfeed_recorder_files_total", "Files begun.", &RecorderMetrics::files},
+    {"upfeed_recorder_failures_total", "Writes and files that the system refused.",
+     &RecorderMetrics::failures}};
+
+void put_recorder(const RecorderMetrics& recorder, Exposition& out) {
+  if (recorder.state == RecorderState::off) return;
+  for (const RecorderFamily& family : kRecorderCounters) {
+    out.family(family.name, "counter", family.help);
+    out.sample({}, recorder.*family.value);
+  }
+  out.family("upfeed_recorder_state", "gauge", "1 for the state the recorder is in.");
+  out.sample(label("state", to_string(recorder.state)), std::uint64_t{1});
+  out.family("upfeed_recorder_ring_bytes", "gauge",
+             "Capacity of a ring to the recorder, and the most ever used of one.");
+  out.sample(label("what", "capacity"), recorder.ring_bytes);
+  out.sample(label("what", "high"), recorder.ring_bytes_high);
+}
+
 /// Powers of two from 256 ns to a second: enough for a picture, few enough to store.
 void put_stages(const FeedMetrics& metrics, Exposition& out) {
   if (metrics.stages.empty()) return;
@@ -248,6 +280,7 @@ std::string prometheus_text(const FeedMetrics& metrics, std::string_view labels)
   put_streams(metrics, out);
   put_connections(metrics, out);
   put_threads(metrics, out);
+  put_recorder(metrics.recorder, out);
   put_stages(metrics, out);
   return out.take();
 }

@@ -44,7 +44,7 @@ struct ByteSource::State {
       count = ::read(fd, out.data(), out.size());
     } while (count < 0 && errno == EINTR);
     if (count >= 0) {
-      taken += static_cast<std::size_t>(count);
+      file_at += static_cast<std::uint64_t>(count);
       return static_cast<std::size_t>(count);
     }
     read_errno = errno;
@@ -75,7 +75,7 @@ struct ByteSource::State {
   int fd = -1;
   bool regular = false;
   int read_errno = 0;
-  std::uint64_t taken = 0;
+  std::uint64_t file_at = 0;
   Packing packing = Packing::none;
   bool within = false;  ///< a packed stream has begun and not ended
   bool torn = false;
@@ -214,10 +214,14 @@ bool ByteSource::seekable() const noexcept {
   return state_->regular && state_->packing == Packing::none;
 }
 
+std::uint64_t ByteSource::bytes_read() const noexcept {
+  return state_->file_at - (state_->filled - state_->at);
+}
+
 void ByteSource::seek(std::uint64_t offset_bytes) noexcept {
   state_->at = state_->filled = 0;
   state_->error = {};
-  state_->taken = offset_bytes;
+  state_->file_at = offset_bytes;
   if (::lseek(state_->fd, static_cast<off_t>(offset_bytes), SEEK_SET) < 0) {
     state_->error = "the system could not go to another place in the file";
   }
@@ -225,11 +229,9 @@ void ByteSource::seek(std::uint64_t offset_bytes) noexcept {
 
 std::uint64_t ByteSource::size_bytes() const noexcept {
   struct stat info {};
-  const bool known = state_->regular && ::fstat(state_->fd, &info) == 0;
-  return known ? static_cast<std::uint64_t>(info.st_size) : 0;
-}
-std::uint64_t ByteSource::taken_bytes() const noexcept {
-  return state_->taken;
+  return state_->regular && ::fstat(state_->fd, &info) == 0
+             ? static_cast<std::uint64_t>(info.st_size)
+             : 0;
 }
 
 }  // namespace upfeed::capture

@@ -38,11 +38,10 @@ class ByteSource {
   [[nodiscard]] bool seekable() const noexcept;
   /// An error of the system shows at the next read().
   void seek(std::uint64_t offset_bytes) noexcept;
-  /// Of a plain file as it is stored, now; 0: a pipe.
+  /// Bytes of the file, packed as they are, that were read up to here.
+  [[nodiscard]] std::uint64_t bytes_read() const noexcept;
+  /// Of a file, now; 0 for a pipe.
   [[nodiscard]] std::uint64_t size_bytes() const noexcept;
-  /// Of those, how many were taken from the system since the start or the last seek(), which counts
-  /// as having read up to there.
-  [[nodiscard]] std::uint64_t taken_bytes() const noexcept;
 
  private:
   struct State;

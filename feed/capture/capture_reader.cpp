@@ -3,6 +3,7 @@
 #include <utility>
 #include <variant>
 
+#include "capture/status_record.hpp"
 #include "capture/text_reader.hpp"
 #include "capture/upcap_reader.hpp"
 #include "upfeed/capture.hpp"
@@ -22,6 +23,20 @@ constexpr std::uint8_t kFirstControlOpcode = 8;  // RFC 6455, 5.2: from here on 
 
 Error bad_capture(const std::string& path, std::string_view what) {
   return {Errc::bad_capture, "capture \"" + path + "\": " + std::string(what)};
+}
+
+CapturedType type_of(RecordType type) {
+  switch (type) {
+    case RecordType::received_frame:
+      return CapturedType::frame;
+    case RecordType::sent_request:
+      return CapturedType::request;
+    case RecordType::status:
+      return CapturedType::status;
+    case RecordType::loss:
+      return CapturedType::loss;
+  }
+  return CapturedType::unknown;
 }
 
 /// A file cut off within the magic is an .upcap file too.
@@ -80,9 +95,9 @@ struct CaptureReader::State {
     remarks.endpoint = upcap->header().endpoint;
     remarks.library_version = upcap->header().library_version;
     remarks.opened_unix_ns = upcap->header().opened_unix_ns;
-  }
-  [[nodiscard]] const capture::ByteSource& source() const {
-    return std::visit([](const auto& any) -> const auto& { return any.source(); }, reader);
+    remarks.opened_mono_ns = upcap->header().opened_mono_ns;
+    remarks.recording_id = upcap->header().recording_id;
+    remarks.file_number = upcap->header().file_number;
   }
   CaptureStep next(TextReader& text, CapturedFrame& frame);
   CaptureStep next(UpcapReader& upcap, CapturedFrame& frame);
@@ -117,7 +132,8 @@ CaptureStep CaptureReader::State::report(const UpcapReader& upcap) {
          .reason = reason,
          .torn = damage.torn,
          .offset_bytes = damage.offset_bytes,
-         .lost_bytes = damage.lost_bytes};
+         .lost_bytes = damage.lost_bytes,
+         .lost_records = damage.lost_records};
   return CaptureStep::bad_line;
 }
 
@@ -150,7 +166,7 @@ CaptureStep CaptureReader::State::next(UpcapReader& upcap, CapturedFrame& frame)
     remarks.closed = upcap.closed();
     if (step == UpcapStep::end) return CaptureStep::end;
     if (step == UpcapStep::damage) return report(upcap);
-    if (!keep(record)) continue;
+    if (!keep(record) && !options.all_records) continue;
     frame = {.payload = record.payload,
              .received_unix_ns = record.unix_ns,
              .line = upcap.record_number(),
@@ -158,7 +174,9 @@ CaptureStep CaptureReader::State::next(UpcapReader& upcap, CapturedFrame& frame)
              .kernel_unix_ns = record.kernel_unix_ns,
              .connection = record.connection,
              .epoch = record.epoch,
-             .opcode = record.opcode};
+             .opcode = record.opcode,
+             .type = type_of(record.type),
+             .kernel_time_shared = (record.flags & capture::kRecordFlagKernelShared) != 0};
     return CaptureStep::frame;
   }
 }
@@ -188,7 +206,8 @@ Status CaptureReader::seek(std::int64_t unix_ns) {
   if (kind() == CaptureKind::json_lines) {
     return bad_capture(state.path, "says no times, so there is no place to seek");
   }
-  const capture::ByteSource& source = state.source();
+  const capture::ByteSource& source = std::visit(
+      [](auto& reader) -> const auto& { return reader.source(); }, state.reader);
   if (!source.is_file()) return bad_capture(state.path, "is a pipe, which cannot be seeked");
   if (!source.seekable() || kind() != CaptureKind::upcap) {
     Result<AnyReader> again = open_any(state.path, state.options);
@@ -202,6 +221,32 @@ Status CaptureReader::seek(std::int64_t unix_ns) {
   return Done{};
 }
 
+std::uint64_t CaptureReader::bytes_read() const noexcept {
+  return std::visit([](const auto& reader) { return reader.source().bytes_read(); },
+                    state_->reader);
+}
+std::uint64_t CaptureReader::bytes_total() const noexcept {
+  return std::visit([](const auto& reader) { return reader.source().size_bytes(); },
+                    state_->reader);
+}
+
+std::optional<CapturedLoss> captured_loss(const CapturedFrame& record) noexcept {
+  if (record.type != CapturedType::loss) return {};
+  const auto loss = capture::read_loss(record.payload);
+  if (!loss) return {};
+  return CapturedLoss{loss->records, loss->payload_bytes, loss->first_unix_ns, loss->last_unix_ns};
+}
+
+std::optional<StatusEvent> captured_status(const CapturedFrame& record) noexcept {
+  if (record.type != CapturedType::status) return {};
+  auto status = capture::read_status({record.payload.data(), record.payload.size()});
+  if (!status) return {};
+  status->connection = record.connection;
+  status->epoch = record.epoch;
+  status->received_mono = MonoTime{record.received_mono_ns};
+  return status;
+}
+
 const CaptureBadLine& CaptureReader::bad_line() const noexcept {
   return state_->bad;
 }
@@ -212,12 +257,6 @@ CaptureKind CaptureReader::kind() const noexcept {
 const CaptureRemarks& CaptureReader::remarks() const noexcept {
   const auto* const text = std::get_if<TextReader>(&state_->reader);
   return text == nullptr ? state_->remarks : text->remarks();
-}
-std::uint64_t CaptureReader::bytes_read() const noexcept {
-  return state_->source().taken_bytes();
-}
-std::uint64_t CaptureReader::bytes_total() const noexcept {
-  return state_->source().size_bytes();
 }
 
 }  // namespace upfeed

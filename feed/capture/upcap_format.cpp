@@ -40,6 +40,7 @@ constexpr std::size_t kOpenedMonoAt = 32;
 constexpr std::size_t kFileNumberAt = 40;
 constexpr std::size_t kEndpointBytesAt = 44;
 constexpr std::size_t kLibraryBytesAt = 46;
+constexpr std::size_t kRecordingIdAt = 48;
 
 }  // namespace
 
@@ -60,6 +61,7 @@ void put_file_header(const FileHeader& header, std::vector<char>& out) {
   store(at + kFileNumberAt, header.file_number);
   store(at + kEndpointBytesAt, static_cast<std::uint16_t>(endpoint.size()));
   store(at + kLibraryBytesAt, static_cast<std::uint16_t>(library.size()));
+  store(at + kRecordingIdAt, header.recording_id);
   std::copy(endpoint.begin(), endpoint.end(), at + kFileHeaderFixedBytes);
   std::copy(library.begin(), library.end(), at + kFileHeaderFixedBytes + endpoint.size());
   store(at + size - kHashBytes, hash_of({at, size - kHashBytes}));
@@ -86,6 +88,7 @@ HeaderStep read_file_header(std::span<const char> bytes, FileHeader& out) {
   out.opened_unix_ns = load<std::int64_t>(at + kOpenedUnixAt);
   out.opened_mono_ns = load<std::int64_t>(at + kOpenedMonoAt);
   out.file_number = load<std::uint32_t>(at + kFileNumberAt);
+  out.recording_id = load<std::uint64_t>(at + kRecordingIdAt);
   const std::size_t endpoint_bytes = load<std::uint16_t>(at + kEndpointBytesAt);
   const std::size_t library_bytes = load<std::uint16_t>(at + kLibraryBytesAt);
   if (endpoint_bytes + library_bytes != hashed - kFileHeaderFixedBytes) return HeaderStep::damaged;
@@ -144,7 +147,7 @@ void put_record(const CaptureRecord& record, std::vector<char>& out) {
   store(at + 4, record.type);
   store(at + 5, record.direction);
   store(at + 6, record.opcode);
-  store(at + 7, std::uint8_t{0});
+  store(at + 7, record.flags);
   store(at + 8, record.mono_ns);
   store(at + 16, record.unix_ns);
   store(at + 24, record.kernel_unix_ns);
@@ -162,6 +165,7 @@ std::optional<CaptureRecord> take_record(std::span<const char>& bytes) noexcept 
   record.type = load<RecordType>(at + 4);
   record.direction = load<RecordDirection>(at + 5);
   record.opcode = load<std::uint8_t>(at + 6);
+  record.flags = load<std::uint8_t>(at + 7);
   record.mono_ns = load<std::int64_t>(at + 8);
   record.unix_ns = load<std::int64_t>(at + 16);
   record.kernel_unix_ns = load<std::int64_t>(at + 24);

@@ -24,7 +24,7 @@ inline constexpr std::string_view kBlockMagic = "\x9DUPBLK\r\n";
 inline constexpr std::string_view kIndexEndMagic = "\x9DUPIDX\r\n";
 inline constexpr std::uint32_t kFormatVersion = 1;
 
-inline constexpr std::size_t kFileHeaderFixedBytes = 48;
+inline constexpr std::size_t kFileHeaderFixedBytes = 56;
 inline constexpr std::size_t kFileHeaderBytesMax = 4096;
 inline constexpr std::size_t kBlockHeaderBytes = 72;
 inline constexpr std::size_t kRecordHeaderBytes = 40;
@@ -43,7 +43,8 @@ struct FileHeader {
   std::uint64_t file_id = 0;  ///< random; repeated in every block of the file
   std::int64_t opened_unix_ns = 0;
   std::int64_t opened_mono_ns = 0;
-  std::uint32_t file_number = 0;  ///< within its recording, from 0
+  std::uint32_t file_number = 0;   ///< within its recording, from 0
+  std::uint64_t recording_id = 0;  ///< random; the same in all files of one recording
   std::string endpoint{};
   std::string library_version{};
 };
@@ -83,15 +84,19 @@ void put_block_header(const BlockHeader& header, char* out) noexcept;
 enum class RecordType : std::uint8_t {
   received_frame = 1,  ///< payload: that of the WebSocket message
   sent_request = 2,    ///< payload: the text sent; never headers, so never a token
-  status = 3,          ///< payload: state, cause and text, parted by tabs
+  status = 3,          ///< payload: see put_status
   loss = 4             ///< payload: Loss
 };
 enum class RecordDirection : std::uint8_t { none = 0, received = 1, sent = 2 };
+
+/// Several frames came with one segment: the kernel time is that of the last.
+inline constexpr std::uint8_t kRecordFlagKernelShared = 1;
 
 struct CaptureRecord {
   RecordType type = RecordType::received_frame;
   RecordDirection direction = RecordDirection::received;
   std::uint8_t opcode = 0;  ///< of RFC 6455; 0: none
+  std::uint8_t flags = 0;   ///< kRecordFlag...
   std::uint32_t connection = 0;
   std::uint32_t epoch = 0;
   std::int64_t mono_ns = 0;         ///< steady clock of the recording machine

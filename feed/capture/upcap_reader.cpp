@@ -117,8 +117,13 @@ bool UpcapReader::find_block() {
 }
 
 UpcapStep UpcapReader::report(std::uint64_t from, std::string reason, bool torn) {
+  const std::uint64_t lost_bytes = offset() - from;
+  const std::uint64_t known = std::max(record_number_, missed_up_to_);
+  // The next block, where there is one, counts on from those before it.
+  if (const auto next = header_here()) missed_up_to_ = std::max(known, next->first_record);
   damage_ = {.offset_bytes = from,
-             .lost_bytes = offset() - from,
+             .lost_bytes = lost_bytes,
+             .lost_records = missed_up_to_ > known ? missed_up_to_ - known : 0,
              .reason = std::move(reason),
              .torn = torn};
   return UpcapStep::damage;

@@ -29,6 +29,7 @@ namespace upfeed::capture {
 struct UpcapDamage {
   std::uint64_t offset_bytes = 0;
   std::uint64_t lost_bytes = 0;
+  std::uint64_t lost_records = 0;  ///< 0: cannot be told
   std::string reason;
   bool torn = false;  ///< the file ends within a block: its writer was stopped
 };
@@ -98,6 +99,7 @@ class UpcapReader {
   std::optional<std::uint64_t> file_id_;
   std::uint64_t header_bytes_ = 0;
   std::uint64_t record_number_ = 0;
+  std::uint64_t missed_up_to_ = 0;  ///< records up to here are in a damage that was told
   std::int64_t not_before_unix_ns_ = INT64_MIN;
   bool header_damaged_ = false;
   bool closed_ = false;

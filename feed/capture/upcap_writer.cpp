@@ -86,6 +86,7 @@ class CaptureWriter::Impl {
   std::string error_;
   CaptureWriterStats stats_;
   std::string path_;
+  bool out_of_room_ = false;
 
  private:
   Status lock();
@@ -114,6 +115,7 @@ class CaptureWriter::Impl {
   bool file_broken_ = false;  ///< no more may be written to it
   std::uint64_t file_bytes_ = 0;
   std::uint64_t file_id_ = 0;
+  std::uint64_t recording_id_ = 0;
   std::uint64_t file_records_ = 0;
   std::uint32_t file_number_ = 0;
   std::int64_t file_opened_mono_ns_ = 0;
@@ -133,6 +135,7 @@ Status CaptureWriter::Impl::start(CaptureNow now) {
     return Error{Errc::bad_config, "capture: block_bytes must be 1 to 8 MiB"};
   }
   if (const Status locked = lock(); !locked) return locked.error();
+  recording_id_ = random_id();
   if (!open_file(now)) return Error{Errc::system, "capture: " + error_};
   return Done{};
 }
@@ -154,6 +157,7 @@ Status CaptureWriter::Impl::lock() {
 bool CaptureWriter::Impl::fail(std::string_view call, int error) {
   state_ = CaptureWriterState::failing;
   ++stats_.failures;
+  out_of_room_ = is_want_of_room(error);
   retry_at_mono_ns_ = last_.mono_ns + config_.retry_interval_ns;
   error_ = std::string(call) + " \"" + path_ + "\": " + reason(error);
   return false;
@@ -187,6 +191,7 @@ bool CaptureWriter::Impl::write_file_header(CaptureNow now) {
                    .opened_unix_ns = now.unix_ns,
                    .opened_mono_ns = now.mono_ns,
                    .file_number = file_number_,
+                   .recording_id = recording_id_,
                    .endpoint = config_.endpoint,
                    .library_version = UPFEED_VERSION_TEXT},
                   bytes);
@@ -317,6 +322,7 @@ void CaptureWriter::Impl::add_loss(const Loss& loss) noexcept {
   loss_.records += loss.records;
   loss_.payload_bytes += loss.payload_bytes;
   stats_.records_lost += loss.records;
+  stats_.bytes_lost += loss.payload_bytes;
 }
 
 void CaptureWriter::Impl::step(CaptureNow now) {
@@ -340,6 +346,10 @@ Status CaptureWriter::Impl::close(CaptureNow now) {
   const std::uint64_t unwritten = block_.record_count() - notes_in_block_;
   stats_.records -= unwritten;
   stats_.records_lost += unwritten;
+  if (unwritten != 0) {
+    stats_.bytes_lost += block_.payload_bytes() - block_.record_count() * kRecordHeaderBytes -
+                         notes_in_block_ * kLossBytes;
+  }
   const std::uint64_t failures = stats_.failures;
   close_file();
   if (lock_ >= 0) ::close(std::exchange(lock_, -1));
@@ -377,6 +387,9 @@ Status CaptureWriter::close(CaptureNow now) {
 }
 CaptureWriterState CaptureWriter::state() const noexcept {
   return impl_->state_;
+}
+bool CaptureWriter::out_of_room() const noexcept {
+  return impl_->out_of_room_;
 }
 const std::string& CaptureWriter::error() const noexcept {
   return impl_->error_;

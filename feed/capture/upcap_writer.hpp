@@ -65,6 +65,7 @@ struct CaptureNow {
 struct CaptureWriterStats {
   std::uint64_t records = 0;       ///< appended and not lost; the last block may be in memory yet
   std::uint64_t records_lost = 0;  ///< loss records in the files say the same
+  std::uint64_t bytes_lost = 0;    ///< payload of those
   std::uint64_t blocks = 0;        ///< written
   std::uint64_t bytes = 0;         ///< written, all files
   std::uint64_t files = 0;         ///< opened
@@ -100,6 +101,8 @@ class CaptureWriter {
   Status close(CaptureNow now);
 
   [[nodiscard]] CaptureWriterState state() const noexcept;
+  /// While failing: for want of room on the disk.
+  [[nodiscard]] bool out_of_room() const noexcept;
   /// Why it is failing, or was the last time; empty: never.
   [[nodiscard]] const std::string& error() const noexcept;
   [[nodiscard]] const CaptureWriterStats& stats() const noexcept;

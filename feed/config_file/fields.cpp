@@ -15,6 +15,7 @@ namespace {
 constexpr std::array<std::string_view, 4> kFormats{"default", "simple", "json_list", "simple_list"};
 constexpr std::array<std::string_view, 2> kBatchings{"aggressive", "balanced"};
 constexpr std::array<std::string_view, 3> kWaits{"spin", "yield", "park"};
+constexpr std::array<std::string_view, 3> kSyncs{"never", "on_close", "on_block"};
 constexpr std::array<std::string_view, 2> kShardings{"market", "type"};
 constexpr std::array<std::string_view, 4> kKernels{"automatic", "reference", "scalar", "avx2"};
 constexpr std::array<std::string_view, 2> kAlgorithms{"hs512", "hs256"};
@@ -23,6 +24,7 @@ static_assert(static_cast<std::size_t>(WireFormat::simple_list) == 3 &&
               static_cast<std::size_t>(Batching::balanced) == 1 &&
               static_cast<std::size_t>(WaitPolicy::park) == 2 &&
               static_cast<std::size_t>(ShardBy::type) == 1 &&
+              static_cast<std::size_t>(RecordSync::on_block) == 2 &&
               static_cast<std::size_t>(DecodeKernel::avx2) == 3 &&
               static_cast<std::size_t>(TokenAlgorithm::hs256) == 1 &&
               static_cast<std::size_t>(Region::thailand) == 3);
@@ -33,6 +35,7 @@ constexpr std::span<const std::string_view> words_of() {
   if constexpr (std::is_same_v<Type, Batching>) return kBatchings;
   if constexpr (std::is_same_v<Type, WaitPolicy>) return kWaits;
   if constexpr (std::is_same_v<Type, ShardBy>) return kShardings;
+  if constexpr (std::is_same_v<Type, RecordSync>) return kSyncs;
   if constexpr (std::is_same_v<Type, DecodeKernel>) return kKernels;
   if constexpr (std::is_same_v<Type, TokenAlgorithm>) return kAlgorithms;
   if constexpr (std::is_same_v<Type, Region>) return kRegions;
@@ -316,6 +319,40 @@ constexpr std::array kReconnect{
         "budget of the endpoint", [](auto& config) -> auto& { return config.dials_per_minute; }),
 };
 
+constexpr std::array kRecord{
+    row(
+        {"record", "directory", "record.directory"}, "an existing folder, or empty",
+        "where everything that arrives is recorded; empty: it is not",
+        [](auto& config) -> auto& { return config.record.directory; }),
+    row(
+        {"record", "name", "record.name"}, "1 to 200 characters of a file name, no dot first",
+        "files are `NAME-YYYYMMDDTHHMMSSZ-NNNNNN.upcap`",
+        [](auto& config) -> auto& { return config.record.name; }),
+    row(
+        {"record", "rotate_bytes", "record.rotate_bytes"}, "0, or at least 1048576",
+        "the next file is begun before this size; 0: never",
+        [](auto& config) -> auto& { return config.record.rotate_bytes; }),
+    row(
+        {"record", "rotate_after_ms", "record.rotate_after"}, "0, or 1000 ms to 2678400000 ms",
+        "and at this age; 0: never",
+        [](auto& config) -> auto& { return config.record.rotate_after; }),
+    row(
+        {"record", "flush_interval_ms", "record.flush_interval"}, "10 ms to 60000 ms",
+        "longest time that a frame stays in memory",
+        [](auto& config) -> auto& { return config.record.flush_interval; }),
+    row(
+        {"record", "compress", "record.compress"}, "true, false", "zstd",
+        [](auto& config) -> auto& { return config.record.compress; }),
+    row(
+        {"record", "sync", "record.sync"}, "never, on_close, on_block",
+        "when a file is forced to the disk",
+        [](auto& config) -> auto& { return config.record.sync; }),
+    row(
+        {"record", "ring_bytes", "record.ring_bytes"}, "a power of two from 65536 to 1073741824",
+        "of each ring between an I/O thread and the recorder",
+        [](auto& config) -> auto& { return config.record.ring_bytes; }),
+};
+
 constexpr std::array kDiagnostics{
     row(
         {"diagnostics", "decode_kernel", "decode_kernel"}, "automatic, reference, scalar, avx2",
@@ -342,7 +379,7 @@ constexpr auto joined(const Arrays&... arrays) {
 }
 
 constexpr auto kFields = joined(kEndpoint, kAccount, kRequests, kSilences, kSharding, kThreads,
-                                kLimits, kConnection, kReconnect, kDiagnostics);
+                                kLimits, kConnection, kReconnect, kRecord, kDiagnostics);
 
 }  // namespace
 

@@ -423,12 +423,12 @@ constexpr std::size_t member_count() {
 // aggregates and the rows of the table.
 TEST(ConfigFile, every_member_of_feed_config_is_a_setting) {
   constexpr std::size_t kNoSettings = 3;  // keys, log and log_context are code
-  constexpr std::size_t kAggregates = 3;  // endpoint, sharding and silence
+  constexpr std::size_t kAggregates = 4;  // endpoint, sharding, silence and record
   std::size_t rows = 0;
   for (const Field& field : detail::fields()) rows += field.get != nullptr ? 1 : 0;
   EXPECT_EQ(rows, member_count<FeedConfig>() - kAggregates - kNoSettings +
                       member_count<Endpoint>() + member_count<Sharding>() +
-                      member_count<SilenceConfig>());
+                      member_count<SilenceConfig>() + member_count<RecordConfig>());
 }
 
 std::string table_of_settings() {

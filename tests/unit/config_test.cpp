@@ -56,6 +56,23 @@ std::vector<FieldCase> time_cases() {
   return cases;
 }
 
+std::vector<FieldCase> record_cases() {
+  return {
+      {"record.name", [](FeedConfig& c) { c.record.name = "a/b"; },
+       "record.name is \"a/b\": must be 1 to 200 characters of a file name, no dot first"},
+      {"record.rotate_bytes", [](FeedConfig& c) { c.record.rotate_bytes = 1000; },
+       "record.rotate_bytes is 1000: must be 0, or at least 1048576"},
+      {"record.rotate_after", [](FeedConfig& c) { c.record.rotate_after = milliseconds(5); },
+       "record.rotate_after is 5 ms: must be 0, or 1000 ms to 2678400000 ms"},
+      {"record.flush_interval", [](FeedConfig& c) { c.record.flush_interval = milliseconds(9); },
+       "record.flush_interval is 9 ms: must be 10 ms to 60000 ms"},
+      {"record.sync", [](FeedConfig& c) { c.record.sync = static_cast<RecordSync>(7); },
+       "record.sync is number 7: must be never, on_close, on_block"},
+      {"record.ring_bytes", [](FeedConfig& c) { c.record.ring_bytes = 65'537; },
+       "record.ring_bytes is 65537: must be a power of two from 65536 to 1073741824"},
+  };
+}
+
 std::vector<FieldCase> other_cases() {
   return {
       {"host", [](FeedConfig& c) { c.endpoint.host = ""; },
@@ -152,6 +169,7 @@ TEST(Config, defaults_are_valid) {
 TEST(Config, each_bad_field_is_named_alone) {
   std::vector<FieldCase> cases = time_cases();
   for (FieldCase& each : other_cases()) cases.push_back(std::move(each));
+  for (FieldCase& each : record_cases()) cases.push_back(std::move(each));
   for (const FieldCase& each : cases) {
     FeedConfig config;
     each.spoil(config);

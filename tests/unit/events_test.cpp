@@ -31,7 +31,7 @@ TEST(Events, every_enumerator_has_its_own_name) {
   expect_distinct(Side::bid);
   expect_distinct(Change::fall);
   expect_distinct(SessionState::stopped);
-  expect_distinct(StatusCause::renewed);
+  expect_distinct(StatusCause::recording);
   expect_distinct(OrderType::other);
   expect_distinct(OrderState::other);
   expect_distinct(TimeInForce::other);

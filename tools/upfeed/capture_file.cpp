@@ -124,6 +124,7 @@ CaptureAbout CaptureFile::about() const {
     about.library_version = header.library_version;
     about.opened_unix_ns = header.opened_unix_ns;
     about.opened_mono_ns = header.opened_mono_ns;
+    about.recording_id = header.recording_id;
     about.file_number = header.file_number;
     about.closed = upcap->closed();
     return about;
@@ -141,7 +142,7 @@ ReadPosition CaptureFile::position() const {
     return {text->bytes_read(), text->bytes_total()};
   }
   const ByteSource& source = std::get<UpcapReader>(reader_).source();
-  return {source.taken_bytes(), source.size_bytes()};
+  return {source.bytes_read(), source.size_bytes()};
 }
 
 std::string CaptureFile::place(const CaptureItem& item) const {

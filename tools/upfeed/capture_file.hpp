@@ -49,7 +49,8 @@ struct CaptureAbout {
   std::string library_version;
   std::int64_t opened_unix_ns = 0;
   std::int64_t opened_mono_ns = 0;
-  std::uint32_t file_number = 0;  ///< within its recording
+  std::uint64_t recording_id = 0;  ///< the same in all files of one recording
+  std::uint32_t file_number = 0;   ///< within its recording
   bool closed = false;            ///< known at the end: its recorder ended it
   // What only text says.
   std::uint64_t connections = 0;

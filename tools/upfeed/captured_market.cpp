@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "capture/merged_capture.hpp"
 #include "frame_decoder.hpp"
 #include "output.hpp"
 #include "progress.hpp"
@@ -14,6 +15,8 @@
 
 namespace upfeed::program {
 namespace {
+
+using capture::MergedCapture;
 
 /// Of a frame that decodes: a list starts with a bracket, and only short keys have "ty".
 sim::Format format_of(std::string_view payload) {
@@ -58,101 +61,86 @@ bool describe(const EventHeader* event, std::string_view payload, sim::CapturedF
   return true;
 }
 
-/// The market data of some files, one file behind the other.
+/// The market data of some files, merged by their times.
 class FileSource final : public sim::CaptureSource {
  public:
   explicit FileSource(std::vector<std::string> paths) : paths_(std::move(paths)) {}
   [[nodiscard]] const std::vector<std::string>& codes() const override { return codes_; }
 
-  /// Reads everything once. Not to be served before.
+  /// Reads everything once, and is at the start again.
   Result<CapturedMarket> scan() {
+    Result<MergedCapture> capture = MergedCapture::open(paths_, {}, false);
+    if (!capture) return capture.error();
+    capture_.emplace(std::move(*capture));
     CapturedMarket market{.source = {}};
     Progress progress;
-    for (const std::string& path : paths_) {
-      Result<CaptureReader> reader = CaptureReader::open(path);
-      if (!reader) return reader.error();
-      if (reader->bytes_total() == 0) {
-        return Error{Errc::bad_capture, "capture \"" + path + "\": is a pipe, which cannot be read twice"};
+    CapturedFrame record;
+    std::int64_t time_ns = 0;
+    for (;;) {
+      const CaptureStep step = capture_->next(record, time_ns);
+      if (step == CaptureStep::end || stop_requested()) break;
+      if (step == CaptureStep::bad_line) {
+        ++market.bad_lines;
+      } else if (is_data(record)) {
+        count(record, time_ns, market);
       }
-      scan(*reader, market, progress);
+      if (progress.due()) {
+        progress.show("reading once: " +
+                      progress_text({capture_->bytes_read(), capture_->bytes_total()},
+                                    market.frames, progress.seconds()));
+      }
     }
-    std::sort(codes_.begin(), codes_.end());
-    codes_.erase(std::unique(codes_.begin(), codes_.end()), codes_.end());
     if (market.frames == 0) {
       return Error{Errc::bad_capture, "capture \"" + paths_.front() +
                                           "\" holds no ticker, trade, orderbook or candle frame"};
     }
+    std::sort(codes_.begin(), codes_.end());
+    Result<MergedCapture> again = MergedCapture::open(paths_, {}, false);
+    if (!again) return again.error();
+    capture_.emplace(std::move(*again));
     return market;
   }
 
   [[nodiscard]] bool next(sim::CapturedFrame& out) override {
-    CapturedFrame frame;
-    while (open_next()) {
-      const CaptureStep step = reader_->next(frame);
-      if (step == CaptureStep::end) reader_.reset();
-      if (step != CaptureStep::frame) continue;
-      decoder_.decode(frame.payload);
-      const std::string_view payload(frame.payload.data(), frame.payload.size());
+    CapturedFrame record;
+    std::int64_t time_ns = 0;
+    for (;;) {
+      const CaptureStep step = capture_->next(record, time_ns);
+      if (step == CaptureStep::end) return false;
+      if (step != CaptureStep::frame || !is_data(record)) continue;
+      decoder_.decode(record.payload);
+      const std::string_view payload(record.payload.data(), record.payload.size());
       if (!describe(decoder_.event(), payload, out)) continue;
-      out.receive_time_ns = frame.received_unix_ns;
+      out.receive_time_ns = time_ns;
       return true;
     }
-    return false;
   }
 
  private:
-  void scan(CaptureReader& reader, CapturedMarket& market, Progress& progress) {
-    CapturedFrame frame;
-    for (;;) {
-      const CaptureStep step = reader.next(frame);
-      if (step == CaptureStep::end || stop_requested()) return;
-      if (step == CaptureStep::bad_line) {
-        ++market.bad_lines;
-        continue;
-      }
-      decoder_.decode(frame.payload);
-      const EventHeader* const event = decoder_.event();
-      if (event == nullptr || !is_market_stream(event->kind)) {
-        ++market.left_out;
-        continue;
-      }
-      ++market.frames;
-      keep_code(*event);
-      if (market.first_unix_ns == 0) market.first_unix_ns = frame.received_unix_ns;
-      market.last_unix_ns = std::max(market.last_unix_ns, frame.received_unix_ns);
-      if (progress.due()) {
-        progress.show("reading once: " + progress_text({reader.bytes_read(), reader.bytes_total()},
-                                                       market.frames, progress.seconds()));
-      }
-    }
+  static bool is_data(const CapturedFrame& record) {
+    constexpr std::uint8_t kFirstControlOpcode = 8;  // RFC 6455, 5.2
+    return record.type == CapturedType::frame && record.opcode < kFirstControlOpcode;
   }
 
-  void keep_code(const EventHeader& event) {
-    if (event.market.value >= known_.size()) known_.resize(event.market.value + 1);
-    if (known_[event.market.value]) return;
-    known_[event.market.value] = true;
-    codes_.emplace_back(event.code.view());
-  }
-
-  /// false: all files were read.
-  bool open_next() {
-    while (!reader_ && at_ < paths_.size()) {
-      Result<CaptureReader> reader = CaptureReader::open(paths_[at_++]);
-      if (reader) {
-        reader_.emplace(std::move(*reader));
-      } else {
-        say("upfeed sim: not served any further: " + reader.error().message);
-      }
+  void count(const CapturedFrame& record, std::int64_t time_ns, CapturedMarket& market) {
+    decoder_.decode(record.payload);
+    const EventHeader* const event = decoder_.event();
+    if (event == nullptr || !is_market_stream(event->kind)) {
+      ++market.left_out;
+      return;
     }
-    return reader_.has_value();
+    ++market.frames;
+    market.has_times = market.has_times || time_ns != 0;
+    if (event->market.value >= known_.size()) known_.resize(event->market.value + 1);
+    if (!known_[event->market.value]) codes_.emplace_back(event->code.view());
+    known_[event->market.value] = true;
   }
 
   const std::vector<std::string> paths_;
   std::vector<std::string> codes_;
   std::vector<bool> known_;  ///< by market id
   FrameDecoder decoder_;
-  std::optional<CaptureReader> reader_;
-  std::size_t at_ = 0;
+  std::optional<MergedCapture> capture_;
 };
 
 }  // namespace

@@ -126,7 +126,6 @@ class Conversion {
   std::optional<int> take(const CaptureItem& item) {
     if (item.kind == CaptureItemKind::damage) {
       damaged_ = true;
-      progress_.clear();
       say("upfeed convert: " + file_.path() + ": " + file_.place(item) + ": " +
           std::string(item.reason));
       return {};

@@ -5,6 +5,7 @@
 #include <span>
 
 #include "capture/block_packer.hpp"
+#include "capture/status_record.hpp"
 #include "time_text.hpp"
 
 namespace upfeed::program {
@@ -116,12 +117,15 @@ class CryptofeedWriter final : public FrameWriter {
         out += endpoint_ + " <- " + time + ": ";
         out.append(payload) += '\n';
         return {};
-      case CaptureItemKind::status:
-        if (!payload.starts_with("subscribing\t") && !payload.starts_with("connected\t")) {
+      case CaptureItemKind::status: {
+        const auto status = capture::read_status(payload);
+        if (!status || status->state != SessionState::live ||
+            status->previous_state == SessionState::live) {
           return other_record(item.kind);
         }
         out += endpoint_ + " <-> " + time + '\n';
         return {};
+      }
       default:
         return other_record(item.kind);
     }
@@ -143,15 +147,17 @@ class CryptofeedWriter final : public FrameWriter {
   std::string endpoint_;
 };
 
+std::uint64_t random_id() {
+  std::random_device device;
+  return std::uint64_t{device()} << 32 | device();
+}
+
 /// Whole blocks as the recorder writes them, closed with an index.
 class UpcapFrameWriter final : public FrameWriter {
  public:
-  void begin(const CaptureAbout& about, std::string& out) override {
+  void begin(const CaptureAbout& about, std::string&) override {
     about_ = about;
     text_lives_ = about.kind != CaptureKind::upcap;
-    std::random_device device;
-    file_id_ = std::uint64_t{device()} << 32 | device();
-    static_cast<void>(out);
   }
   std::string_view put(const CaptureItem& item, const EventHeader*, std::string& out) override {
     CaptureRecord record = item.record;
@@ -183,6 +189,7 @@ class UpcapFrameWriter final : public FrameWriter {
     header_written_ = true;
     capture::FileHeader header;
     header.file_id = file_id_;
+    header.recording_id = text_lives_ ? random_id() : about_.recording_id;
     header.opened_unix_ns = text_lives_ ? first.unix_ns : about_.opened_unix_ns;
     header.opened_mono_ns = text_lives_ ? first.mono_ns : about_.opened_mono_ns;
     header.file_number = about_.file_number;
@@ -211,7 +218,7 @@ class UpcapFrameWriter final : public FrameWriter {
   capture::BlockPacker block_{kBlockBytes, kZstdLevel};
   std::vector<capture::IndexEntry> index_;
   std::vector<char> bytes_;
-  std::uint64_t file_id_ = 0;
+  const std::uint64_t file_id_ = random_id();
   std::uint64_t offset_ = 0;
   std::uint64_t records_ = 0;
   std::int64_t last_mono_ns_ = 0;

@@ -59,6 +59,7 @@ void add_about(const Report& report, JsonWriter& json) {
     json.field("version", about.version)
         .field("library_version", about.library_version)
         .field("opened_unix_ns", about.opened_unix_ns)
+        .field("recording_id", about.recording_id)
         .field("file_number", about.file_number)
         .field("closed", about.closed)
         .field("blocks", report.found.blocks())
@@ -108,7 +109,9 @@ void add_lives(const Inspection& found, JsonWriter& json) {
         .field("to_unix_ns", gap.to_unix_ns)
         .close_object();
   }
-  json.close_list().field("silence_ns", found.silence_ns()).field("silences", found.silence_count());
+  json.close_list().key("ends_by_cause").open_object();
+  for (const auto& [cause, count] : found.ends_by_cause()) json.field(cause, count);
+  json.close_object().field("silence_ns", found.silence_ns()).field("silences", found.silence_count());
   json.key("longest_silences").open_list();
   for (const Inspection::Gap& gap : found.silences()) {
     json.open_object()
@@ -258,6 +261,9 @@ void append_gaps(const Inspection& found, std::string& out) {
              grouped(found.connections().size()) + ", lives " + grouped(lives) +
                  ", gaps between them " + grouped(gaps.size()),
              out);
+  for (const auto& [cause, count] : found.ends_by_cause()) {
+    append_row("", "ended " + grouped(count) + " times by " + cause, out);
+  }
   for (std::size_t i = 0; i < std::min(gaps.size(), Inspection::kSilencesKept); ++i) {
     append_row("",
                "connection " + std::to_string(gaps[i].connection) + ", epoch " +

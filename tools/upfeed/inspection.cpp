@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <iterator>
 
+#include "capture/status_record.hpp"
+
 namespace upfeed::program {
 namespace {
 
@@ -23,7 +25,7 @@ void Inspection::add(const CaptureFile& file, const CaptureItem& item) {
       ++requests_;
       return;
     case CaptureItemKind::status:
-      ++status_changes_;
+      add_status(item.record);
       return;
     case CaptureItemKind::loss:
       if (const auto loss = capture::read_loss(item.record.payload)) {
@@ -59,6 +61,13 @@ void Inspection::add_frame(const capture::CaptureRecord& record) {
   ++stream.frames;
   stream.payload_bytes += record.payload.size();
   if (!event->code.view().empty()) ++stream.codes[std::string(event->code.view())];
+}
+
+void Inspection::add_status(const capture::CaptureRecord& record) {
+  ++status_changes_;
+  const auto status = capture::read_status({record.payload.data(), record.payload.size()});
+  if (!status || status->previous_state != SessionState::live) return;
+  if (status->state != SessionState::live) ++ends_by_cause_[std::string(to_string(status->cause))];
 }
 
 void Inspection::add_time(const capture::CaptureRecord& record) {

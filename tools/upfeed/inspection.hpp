@@ -95,6 +95,10 @@ class Inspection {
   [[nodiscard]] double frames_per_second() const noexcept;
   [[nodiscard]] std::uint64_t requests() const noexcept { return requests_; }
   [[nodiscard]] std::uint64_t status_changes() const noexcept { return status_changes_; }
+  /// How often connections were lost, by the cause that was recorded.
+  [[nodiscard]] const std::map<std::string, std::uint64_t>& ends_by_cause() const noexcept {
+    return ends_by_cause_;
+  }
   [[nodiscard]] std::uint64_t unknown_records() const noexcept { return unknown_records_; }
   [[nodiscard]] std::uint64_t blocks() const noexcept { return blocks_; }
   [[nodiscard]] const std::vector<Loss>& losses() const noexcept { return losses_; }
@@ -110,6 +114,7 @@ class Inspection {
 
  private:
   void add_frame(const capture::CaptureRecord& record);
+  void add_status(const capture::CaptureRecord& record);
   void add_time(const capture::CaptureRecord& record);
   void keep_silence(Gap gap);
 
@@ -132,6 +137,7 @@ class Inspection {
   std::map<std::string, Stream> streams_;
   std::map<std::string, std::uint64_t> others_;
   std::map<std::uint32_t, std::map<std::uint32_t, Life>> connections_;
+  std::map<std::string, std::uint64_t> ends_by_cause_;
   std::map<std::int64_t, Second> seconds_;
   std::vector<Gap> silences_;
   std::vector<Loss> losses_;

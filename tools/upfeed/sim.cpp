@@ -59,7 +59,7 @@ std::optional<int> add_capture(const SimArguments& arguments, sim::SimConfig& co
     say("upfeed sim: " + market.error().message);
     return kExitUsage;
   }
-  if (market->first_unix_ns == 0 && config.speed != 0) {
+  if (!market->has_times && config.speed != 0) {
     say("upfeed sim: " + arguments.replay.front() +
         " says no receive times; its frames are served at once");
   }

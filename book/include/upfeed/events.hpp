@@ -290,8 +290,11 @@ enum class StatusCause : std::uint8_t {
   stream_silent,       ///< a stream fell silent while its connection lived; text names it
   audit_mismatch,      ///< LIST_SUBSCRIPTIONS does not name what was asked; text lists it
   renewed,             ///< a connection was replaced by a younger one as planned
+  recording,           ///< what arrives cannot be recorded, or can again; the text says why. The
+                       ///< state stays as it is, and the feed goes on
 };
-inline constexpr std::size_t kStatusCauseCount = static_cast<std::size_t>(StatusCause::renewed) + 1;
+inline constexpr std::size_t kStatusCauseCount =
+    static_cast<std::size_t>(StatusCause::recording) + 1;
 [[nodiscard]] std::string_view to_string(StatusCause cause) noexcept;
 
 /// What an error frame means, by its name.

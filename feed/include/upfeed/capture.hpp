@@ -21,18 +21,29 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 
 #include "upfeed/errc.hpp"
+#include "upfeed/events.hpp"
 
 namespace upfeed {
 
 enum class CaptureKind : std::uint8_t { cryptofeed, timestamped, json_lines, upcap };
 [[nodiscard]] std::string_view to_string(CaptureKind kind) noexcept;
 
-/// One frame as it was received.
+/// What a record is; text has frames only.
+enum class CapturedType : std::uint8_t {
+  frame,    ///< received; with CaptureOptions::all_records also those of control opcodes
+  request,  ///< sent: the text of the WebSocket message
+  status,   ///< a change of a connection's state; see captured_status()
+  loss,     ///< what the recorder could not write; see captured_loss()
+  unknown   ///< of a type that a younger version wrote
+};
+
+/// One frame as it was received, or another record of an .upcap file.
 struct CapturedFrame {
   /// Valid until the next call of next(). kCapturePadding readable bytes follow it; their content
   /// means nothing.
@@ -45,6 +56,8 @@ struct CapturedFrame {
   std::uint32_t connection = 0;
   std::uint32_t epoch = 0;
   std::uint8_t opcode = 0;  ///< of RFC 6455: 1 text, 2 binary
+  CapturedType type = CapturedType::frame;
+  bool kernel_time_shared = false;  ///< kKernelTimeShared
 };
 inline constexpr std::size_t kCapturePadding = 64;
 
@@ -62,6 +75,7 @@ struct CaptureBadLine {
   bool torn = false;        ///< the file ends within this line or block
   std::uint64_t offset_bytes = 0;  ///< .upcap: where the lost bytes begin in the unpacked file
   std::uint64_t lost_bytes = 0;    ///< .upcap: up to the next whole block, or the end
+  std::uint64_t lost_records = 0;  ///< .upcap: in them; 0: cannot be told
 };
 
 /// What the tool that wrote the file said about itself; grows while the file is read.
@@ -72,6 +86,9 @@ struct CaptureRemarks {
   std::uint64_t requests = 0;
   // What only .upcap says.
   std::string library_version;        ///< that recorded the file
+  std::uint64_t recording_id = 0;     ///< the same in all files of one recording
+  std::uint32_t file_number = 0;      ///< within its recording, from 0
+  std::int64_t opened_mono_ns = 0;    ///< steady clock when the file was begun
   std::int64_t opened_unix_ns = 0;    ///< wall clock when the file was begun
   std::uint64_t status_changes = 0;   ///< of connections
   std::uint64_t records_lost = 0;     ///< that the recorder could not write, by its own count
@@ -85,7 +102,20 @@ enum class CaptureDamage : std::uint8_t {
 };
 struct CaptureOptions {
   CaptureDamage on_damage = CaptureDamage::skip;
+  /// next() gives every record of an .upcap file as CaptureStep::frame, whatever its type.
+  bool all_records = false;
 };
+
+/// What a recorder could not write.
+struct CapturedLoss {
+  std::uint64_t records = 0;
+  std::uint64_t payload_bytes = 0;
+  std::int64_t first_unix_ns = 0;
+  std::int64_t last_unix_ns = 0;
+};
+/// What a record of that type says; empty: of another type, or not readable.
+[[nodiscard]] std::optional<CapturedLoss> captured_loss(const CapturedFrame& record) noexcept;
+[[nodiscard]] std::optional<StatusEvent> captured_status(const CapturedFrame& record) noexcept;
 
 /// Reads a file from start to end in constant memory (of text one buffer of kLineBytesMax, of which
 /// only what the longest line needs is ever touched; of .upcap the largest block, twice).

@@ -85,6 +85,38 @@ struct SilenceConfig {
   friend bool operator==(const SilenceConfig&, const SilenceConfig&) = default;
 };
 
+/// When a recorded file is forced to the disk. The end of the process alone, also by kill -9, never
+/// costs more than what was younger than RecordConfig::flush_interval.
+enum class RecordSync : std::uint8_t {
+  never,     ///< the system writes it when it likes
+  on_close,  ///< each file when it ends; the end of a feed may then take longer than its second
+  on_block   ///< after each block
+};
+
+/// Recording of everything that arrives, what is sent and each change of a connection's state, in
+/// .upcap files (feed/capture/README.md) that Feed::replay() reads. A thread of its own writes
+/// them; the I/O threads never wait for it: what it cannot take is lost for the recording alone,
+/// counted in RecorderMetrics, noted in the file and told as StatusCause::recording.
+struct RecordConfig {
+  /// An existing folder; empty: nothing is recorded. A folder that cannot be written to, or whose
+  /// `name` another recorder writes, makes Feed::create() fail.
+  std::string directory{};
+  /// Files are NAME-YYYYMMDDTHHMMSSZ-NNNNNN.upcap, mode 0600.
+  std::string name = "upfeed";
+  /// The next file is begun before this size (0, or 1 MiB and more) and at this age (0, or 1 s and
+  /// more). 0: never.
+  std::uint64_t rotate_bytes = std::uint64_t{1} << 30;
+  std::chrono::milliseconds rotate_after{3'600'000};
+  /// The longest that a frame stays in memory, 10 ms to 60 s.
+  std::chrono::milliseconds flush_interval{1'000};
+  bool compress = true;  ///< zstd, about a sixth of the size
+  RecordSync sync = RecordSync::never;
+  /// Of the ring between each I/O thread and the recorder: what a slow disk may hold up. A power of
+  /// two from 64 KiB to 1 GiB; frames that do not fit in it are lost for the recording.
+  std::size_t ring_bytes = std::size_t{8} << 20;
+  friend bool operator==(const RecordConfig&, const RecordConfig&) = default;
+};
+
 /// Everything a Feed can be told. An aggregate with a default for every field:
 ///   Feed::create({.endpoint = {.host = "localhost", .port = 8443, .ca_file = "ca.pem"}})
 struct FeedConfig {
@@ -114,6 +146,8 @@ struct FeedConfig {
   std::size_t ring_bytes = std::size_t{8} << 20;
   /// Most different market codes over the feed's life, 1 to 65,536.
   std::uint32_t market_capacity = 4096;
+
+  RecordConfig record{};
 
   WaitPolicy io_wait = WaitPolicy::park;
   WaitPolicy dispatcher_wait = WaitPolicy::park;

@@ -18,7 +18,7 @@ enum class Errc : std::uint8_t {
   bad_code,              ///< a market code that cannot exist
   bad_unit,              ///< order book units other than 1, 5, 15, 30
   bad_level,             ///< a price grouping that is negative or asked where there is none
-  bad_option,            ///< an option of a private or info stream
+  bad_option,            ///< an option of a private or info stream, or of a replay
   unknown_market,        ///< the exchange's market list does not have that code
   no_keys,               ///< a private stream without FeedConfig::keys
   empty_list,            ///< no codes given

@@ -21,6 +21,7 @@
 #include "upfeed/errc.hpp"
 #include "upfeed/events.hpp"
 #include "upfeed/metrics.hpp"
+#include "upfeed/replay.hpp"
 
 namespace upfeed {
 
@@ -94,11 +95,21 @@ class Feed {
   /// errors  bad_config (every bad field in one message), system.
   [[nodiscard]] static Result<Feed> create(const FeedConfig& config = {});
 
-  /// A feed from a captured file instead of the exchange, through the same decode -> ring -> book
-  /// -> callback path, as fast as the callbacks take it; nothing is ever conflated or dropped.
-  /// Connection settings of config are not used. The end of the file is a StatusEvent with state
-  /// stopped. See upfeed/capture.hpp for the files it reads.
-  /// errors  bad_config, no_such_file, bad_capture (a pipe included), system.
+  /// A feed from captured files instead of the exchange, through the same decode -> ring -> book ->
+  /// callback path; nothing is ever conflated or dropped. Several captures are merged by their
+  /// times: files of one recording are one source, those of another recording have connections of
+  /// their own (EventHeader::connection, 32 further each). Recorded states of connections come as
+  /// StatusEvents in their places, so books are as they were live; what a recorder lost, or a
+  /// damage hides, is a LossEvent of no market. One I/O thread reads, so the order of all events is
+  /// that of the files, each time. The end is a StatusEvent of connection 0 with cause
+  /// end_of_capture. See upfeed/capture.hpp for the files it reads. config  settings of connections
+  /// are not used, and nothing may be recorded. errors  bad_config, bad_option, bad_code,
+  /// no_such_file, bad_capture (a pipe; several captures,
+  ///         a speed or bounds where one says no times), system.
+  [[nodiscard]] static Result<Feed> replay(const std::vector<std::string>& capture_paths,
+                                           const ReplayOptions& options = {},
+                                           const FeedConfig& config = {});
+  /// One capture, whole, as fast as the callbacks take it.
   [[nodiscard]] static Result<Feed> replay(const std::string& capture_path,
                                            const FeedConfig& config = {});
 
@@ -132,7 +143,9 @@ class Feed {
         &handler);
   }
   /// Ends the connection and the threads within 1 s, whatever hangs but a callback. What was
-  /// received is dispatched first. Idempotent. errors: called_from_callback.
+  /// received is dispatched first, and recorded. Idempotent. errors: called_from_callback; system:
+  /// the feed has ended, but its recording is not whole, or the disk was too slow and a thread that
+  /// is left behind still writes it.
   Status stop();
   [[nodiscard]] bool running() const noexcept;
 
@@ -161,6 +174,14 @@ class Feed {
   /// is missing is asked again and told as StatusCause::audit_mismatch; the outcome is in
   /// ConnectionMetrics::last_audit. Counts against the exchange's limits of requests. Any thread.
   void audit();
+
+  /// The time that a strategy should go by, live and in replay: the steady clock now, or in a
+  /// replay the receive time of the event that was dispatched last (EventHeader::received_mono),
+  /// which counts there from 1970. 0 before a replay's first event. Any thread.
+  [[nodiscard]] MonoTime now() const noexcept;
+  /// The same as nanoseconds since 1970: the wall clock now, or in a replay the recorded one,
+  /// carried on from the start of the recording by its steady clock. Any thread.
+  [[nodiscard]] std::int64_t now_unix_ns() const noexcept;
 
   /// All counters; any thread.
   [[nodiscard]] FeedMetrics metrics() const;

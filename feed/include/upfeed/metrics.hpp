@@ -76,6 +76,42 @@ struct ConnectionMetrics {
   std::int64_t certificate_days_left = -1;  ///< of the peer's certificate; -1: never connected
 };
 
+enum class RecorderState : std::uint8_t {
+  off,        ///< nothing is recorded
+  recording,  ///< what arrives is written
+  disk_full,  ///< no room; tried again every second
+  failing,    ///< another error; tried again every second, with a new file
+  closed      ///< the feed has ended
+};
+[[nodiscard]] std::string_view to_string(RecorderState state) noexcept;
+
+/// Of FeedConfig::record.
+struct RecorderMetrics {
+  RecorderState state = RecorderState::off;
+  std::uint64_t frames = 0;        ///< received frames that were taken
+  std::uint64_t records = 0;       ///< those, requests and changes of state
+  std::uint64_t bytes_in = 0;      ///< payload of those records
+  std::uint64_t bytes_out = 0;     ///< written to files
+  std::uint64_t records_lost = 0;  ///< not in any file; loss records there say the same
+  std::uint64_t bytes_lost = 0;    ///< payload of those
+  std::uint64_t files = 0;         ///< begun
+  std::uint64_t failures = 0;      ///< writes that the system refused, files that it did not open
+  std::uint64_t ring_bytes = 0;    ///< capacity of each ring to the recorder
+  std::uint64_t ring_bytes_high = 0;  ///< the most ever used of one
+  std::string path;                   ///< of the present file; empty: none
+  std::string error;                  ///< why it is failing, or was the last time; empty: never
+};
+
+/// Of Feed::replay().
+struct ReplayMetrics {
+  std::uint64_t bytes_read = 0;     ///< of the files, as they are stored; goes back for a seek
+  std::uint64_t bytes_total = 0;    ///< 0: not a replay
+  std::uint64_t frames_passed = 0;  ///< left out by ReplayOptions::codes and kinds
+  /// Not in the files: what the recorder lost, and what a damage hides, as far as it can be told.
+  std::uint64_t records_missing = 0;
+  std::int64_t position_unix_ns = 0;  ///< recorded time of what was read last
+};
+
 /// One way of a frame through the feed; needs FeedConfig::stage_stamps.
 enum class Stage : std::uint8_t {
   kernel_to_user,       ///< the kernel had the segment > user space had the bytes; wall clocks
@@ -121,6 +157,9 @@ struct FeedMetrics {
   std::int64_t queueing_ns = 0;
   /// Since each thread last looked for work, the longest; -1: no threads of the feed's own.
   std::int64_t heartbeat_ns = -1;
+
+  RecorderMetrics recorder;
+  ReplayMetrics replay;
 
   SessionState state = SessionState::idle;  ///< of connection 0
   std::uint32_t epoch = 0;                  ///< of connection 0
