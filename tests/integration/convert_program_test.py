@@ -244,7 +244,8 @@ class Csv(Program):
         trades = [frame for frame in frames if frame["ty"] == "trade"]
         self.assertEqual(len(rows), len(trades))
         for row, frame in zip(rows, trades):
-            self.assertEqual((row["code"], row["ask_bid"], row["type"]), (frame["cd"], "BID", "trade"))
+            self.assertEqual((row["code"], row["ask_bid"], row["type"]),
+                             (frame["cd"], "BID", "trade"))
             self.assertEqual(Decimal(row["trade_price"]), frame["tp"])
             self.assertEqual(Decimal(row["trade_volume"]), frame["tv"])
             self.assertEqual(int(row["sequential_id"]), frame["sid"])
@@ -267,15 +268,17 @@ class Csv(Program):
         """Goal: every key of a frame is a column, null an empty cell. Method: one of each."""
         path = self.write('{"type":"ticker","code":"KRW-BTC","trade_price":1.5,"timestamp":5,'
                           '"market_warning":"NONE","delisting_date":null,'
-                          '"is_trading_suspended":false,"acc_trade_price":12345678901234567890.25}\n'
+                          '"is_trading_suspended":false,'
+                          '"acc_trade_price":12345678901234567890.25}\n'
                           '{"type":"candle.1m","code":"KRW-BTC","opening_price":1,"high_price":3,'
                           '"low_price":0.5,"trade_price":2,"timestamp":7,'
                           '"candle_date_time_utc":"2025-01-02T04:28:00",'
                           '"candle_date_time_kst":"2025-01-02T13:28:00",'
                           '"candle_acc_trade_volume":0.1,"candle_acc_trade_price":0.2}\n')
         row, = self.table(path, "--types", "ticker")
-        self.assertEqual((row["acc_trade_price"], row["is_trading_suspended"], row["delisting_date"],
-                          row["received_unix_ns"]), ("12345678901234567890.25", "false", "", ""))
+        self.assertEqual((row["acc_trade_price"], row["is_trading_suspended"],
+                          row["delisting_date"], row["received_unix_ns"]),
+                         ("12345678901234567890.25", "false", "", ""))
         row, = self.table(path, "--types", "candle.1m")
         self.assertEqual((row["type"], row["low_price"], row["candle_date_time_kst"]),
                          ("candle.1m", "0.5", "2025-01-02T13:28:00"))

@@ -29,9 +29,8 @@ bool CapturedFrames::next(CapturedFrame& frame) {
 
 CapturedFrame* Exchange::kept_frame(std::size_t stream, std::uint32_t code, std::int64_t level) {
   auto& kept = kept_frames_[stream * codes_.size() + code];
-  const auto found = std::find_if(kept.begin(), kept.end(), [level](const CapturedFrame& each) {
-    return each.level == level;
-  });
+  const auto found = std::find_if(
+      kept.begin(), kept.end(), [level](const CapturedFrame& each) { return each.level == level; });
   return found == kept.end() ? nullptr : &*found;
 }
 
@@ -89,8 +88,8 @@ void Exchange::deliver_captured(CapturedFrame& frame) {
   captured_cache_used_ = 0;
   CapturedFrame* const kept = kept_frame(*stream, code->second, frame.level);
   const bool is_snapshot = frame.stream_type == StreamType::snapshot;
-  const bool is_news =
-      !is_snapshot || (kept != nullptr && (frame.trade_id == 0 || frame.trade_id != kept->trade_id));
+  const bool is_news = !is_snapshot || (kept != nullptr &&
+                                        (frame.trade_id == 0 || frame.trade_id != kept->trade_id));
   if (!paused_) {
     // Before they are answered: who gets this as a snapshot does not get it twice.
     std::vector<Route> following;

@@ -150,7 +150,8 @@ std::string CaptureFile::place(const CaptureItem& item) const {
   if (!std::holds_alternative<UpcapReader>(reader_)) return "line " + number;
   const std::string offset = " offset " + std::to_string(item.offset_bytes);
   if (item.kind == CaptureItemKind::damage) {
-    return (item.number == 0 ? "" : "behind record " + number + ",") + offset.substr(item.number == 0);
+    return (item.number == 0 ? "" : "behind record " + number + ",") +
+           offset.substr(item.number == 0);
   }
   return "record " + number + "," + offset;
 }

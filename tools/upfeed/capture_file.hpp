@@ -51,7 +51,7 @@ struct CaptureAbout {
   std::int64_t opened_mono_ns = 0;
   std::uint64_t recording_id = 0;  ///< the same in all files of one recording
   std::uint32_t file_number = 0;   ///< within its recording
-  bool closed = false;            ///< known at the end: its recorder ended it
+  bool closed = false;             ///< known at the end: its recorder ended it
   // What only text says.
   std::uint64_t connections = 0;
   std::uint64_t requests = 0;

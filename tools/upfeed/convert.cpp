@@ -146,7 +146,8 @@ class Conversion {
       return kExitUsage;
     }
     if (writer_->needs_time()) {
-      say("upfeed convert: " + says_none + "the lines to be written begin with; json-lines and "
+      say("upfeed convert: " + says_none +
+          "the lines to be written begin with; json-lines and "
           "upcap do without");
       return kExitUsage;
     }
@@ -155,8 +156,7 @@ class Conversion {
 
   void put(const CaptureItem& item) {
     const EventHeader* event = nullptr;
-    if (item.kind == CaptureItemKind::frame &&
-        (writer_->needs_event() || selection_.by_stream())) {
+    if (item.kind == CaptureItemKind::frame && (writer_->needs_event() || selection_.by_stream())) {
       const Decoded& decoded = decoder_.decode(item.record.payload);
       event = decoder_.event();
       if (event == nullptr) {
@@ -222,7 +222,8 @@ Result<std::unique_ptr<FrameWriter>> make_writer(const ConvertArguments& argumen
 /// Never readable by more people than the file it comes from.
 std::uint32_t mode_of(const std::string& path) {
   struct stat info {};
-  return ::stat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode) ? (info.st_mode & 0666U) | 0600U : 0600U;
+  return ::stat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode) ? (info.st_mode & 0666U) | 0600U
+                                                                   : 0600U;
 }
 
 int run_convert(const ConvertArguments& arguments) {

@@ -43,7 +43,8 @@ class FrameDecoder {
   return name;
 }
 
-/// What a frame without an event is: "error frame", "refused as bad_json", "unsupported type myFee".
+/// What a frame without an event is: "error frame", "refused as bad_json", "unsupported type
+/// myFee".
 [[nodiscard]] std::string describe_other(const Decoded& decoded, std::span<const char> payload);
 /// A frame that could not be decoded, though its stream is one that the library knows.
 [[nodiscard]] inline bool is_refused(const Decoded& decoded) {

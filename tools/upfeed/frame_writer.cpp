@@ -194,8 +194,8 @@ class UpcapFrameWriter final : public FrameWriter {
     header.opened_mono_ns = text_lives_ ? first.mono_ns : about_.opened_mono_ns;
     header.file_number = about_.file_number;
     header.endpoint = about_.endpoint;
-    header.library_version =
-        text_lives_ ? "converted from " + std::string(to_string(about_.kind)) : about_.library_version;
+    header.library_version = text_lives_ ? "converted from " + std::string(to_string(about_.kind))
+                                         : about_.library_version;
     bytes_.clear();
     capture::put_file_header(header, bytes_);
     out.append(bytes_.data(), bytes_.size());

@@ -43,6 +43,13 @@ struct Report {
 
 // --- as JSON
 
+/// Beyond what a reader of JSON must hold as a number.
+std::string hex_text(std::uint64_t number) {
+  char text[17];
+  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(number));
+  return text;
+}
+
 void add_times(const TimeSpan& time, JsonWriter& json) {
   if (time.first_unix_ns == 0) return;
   json.field("first_unix_ns", time.first_unix_ns).field("last_unix_ns", time.last_unix_ns);
@@ -59,7 +66,7 @@ void add_about(const Report& report, JsonWriter& json) {
     json.field("version", about.version)
         .field("library_version", about.library_version)
         .field("opened_unix_ns", about.opened_unix_ns)
-        .field("recording_id", about.recording_id)
+        .field("recording_id", hex_text(about.recording_id))
         .field("file_number", about.file_number)
         .field("closed", about.closed)
         .field("blocks", report.found.blocks())
@@ -111,7 +118,9 @@ void add_lives(const Inspection& found, JsonWriter& json) {
   }
   json.close_list().key("ends_by_cause").open_object();
   for (const auto& [cause, count] : found.ends_by_cause()) json.field(cause, count);
-  json.close_object().field("silence_ns", found.silence_ns()).field("silences", found.silence_count());
+  json.close_object()
+      .field("silence_ns", found.silence_ns())
+      .field("silences", found.silence_count());
   json.key("longest_silences").open_list();
   for (const Inspection::Gap& gap : found.silences()) {
     json.open_object()
@@ -197,9 +206,9 @@ void append_about(const Report& report, std::string& out) {
   if (about.kind != CaptureKind::upcap) return;
   const bool own = !about.library_version.empty() && about.library_version.front() <= '9';
   append_row("recorded",
-             (own ? "by upfeed " : "") + about.library_version + " from " + iso_time(about.opened_unix_ns, 3) +
-                 ", file " + std::to_string(about.file_number) + " of its recording, " +
-                 (about.closed ? "closed" : "not closed by its recorder"),
+             (own ? "by upfeed " : "") + about.library_version + " from " +
+                 iso_time(about.opened_unix_ns, 3) + ", file " + std::to_string(about.file_number) +
+                 " of its recording, " + (about.closed ? "closed" : "not closed by its recorder"),
              out);
   append_row("records",
              grouped(report.found.requests()) + " requests, " +
@@ -301,10 +310,10 @@ void append_integrity(const Report& report, std::string& out) {
     append_row("integrity", report.complete ? "whole" : "whole as far as it was read", out);
     return;
   }
-  append_row("integrity",
-             grouped(found.damage_count()) + " damages, " + grouped(found.refused()) +
-                 " frames refused",
-             out);
+  append_row(
+      "integrity",
+      grouped(found.damage_count()) + " damages, " + grouped(found.refused()) + " frames refused",
+      out);
   for (std::size_t i = 0; i < std::min(found.damages().size(), kDamagesShown); ++i) {
     append_row("", found.damages()[i].place + ": " + found.damages()[i].reason, out);
   }

@@ -111,10 +111,8 @@ std::vector<Inspection::ConnectionGap> Inspection::connection_gaps() const {
   for (const auto& [connection, lives] : connections_) {
     for (auto it = lives.begin(); it != lives.end() && std::next(it) != lives.end(); ++it) {
       const auto& [epoch, life] = *std::next(it);
-      ConnectionGap gap{{it->second.time.last_unix_ns, life.time.first_unix_ns},
-                        connection,
-                        it->first,
-                        epoch};
+      ConnectionGap gap{
+          {it->second.time.last_unix_ns, life.time.first_unix_ns}, connection, it->first, epoch};
       // Of a planned renewal both lives overlap: there is no gap.
       if (gap.from_unix_ns != 0 && gap.length_ns() > 0) gaps.push_back(gap);
     }

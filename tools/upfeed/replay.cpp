@@ -160,8 +160,9 @@ Result<std::int64_t> first_time(const std::vector<std::string>& files) {
     CaptureItem item = file->next();
     while (item.kind == CaptureItemKind::damage) item = file->next();
     if (item.record.unix_ns == 0) {
-      return Error{Errc::bad_capture, "capture \"" + path + "\" says no receive times, which --from "
-                                      "and --to go by"};
+      return Error{Errc::bad_capture, "capture \"" + path +
+                                          "\" says no receive times, which --from "
+                                          "and --to go by"};
     }
     first = std::min(first, item.record.unix_ns);
   }
@@ -282,8 +283,7 @@ void add_replay(CLI::App& app, int& exit_code) {
       ->add_option("FILE", arguments->files,
                    "Captured files of any kind, packed or not; several are merged by time")
       ->required();
-  command
-      ->add_option("--speed", arguments->speed, "1 as recorded, N times as fast, or max")
+  command->add_option("--speed", arguments->speed, "1 as recorded, N times as fast, or max")
       ->capture_default_str();
   add_selection_options(*command, arguments->selection);
   command->add_flag("--json", arguments->json, "One summary object instead of a table");

@@ -30,7 +30,8 @@ std::optional<StreamKind> parse_type(std::string_view name) {
   constexpr std::string_view kCandle = "candle.";
   for (std::size_t i = 0; name.starts_with(kCandle) && i < kCandleUnitCount; ++i) {
     const auto unit = static_cast<CandleUnit>(i);
-    if (name.substr(kCandle.size()) == to_string(unit)) return StreamKind{EventKind::candle, false, unit};
+    if (name.substr(kCandle.size()) == to_string(unit))
+      return StreamKind{EventKind::candle, false, unit};
   }
   return {};
 }
@@ -42,7 +43,8 @@ void add_selection_options(CLI::App& command, SelectionArguments& arguments,
   command.add_option("--from", arguments.from,
                      "From this time on: 2021-04-05T18:17:00Z, a zone like +09:00, or +10s from "
                      "the first frame");
-  command.add_option(to.empty() ? "--until" : to + ",--until", arguments.to, "Up to this time, which is not included");
+  command.add_option(to.empty() ? "--until" : to + ",--until", arguments.to,
+                     "Up to this time, which is not included");
   command.add_option("--codes", arguments.codes, "Only these markets: KRW-BTC,KRW-ETH");
   command.add_option("--types", arguments.types,
                      "Only these streams: ticker,trade,orderbook,candle,candle.1m,my_order ...");
@@ -89,7 +91,8 @@ Result<Selection> Selection::parse(const SelectionArguments& arguments) {
 }
 
 bool Selection::wants(const EventHeader& event) const noexcept {
-  const bool code = codes.empty() || std::find(codes.begin(), codes.end(), event.code) != codes.end();
+  const bool code =
+      codes.empty() || std::find(codes.begin(), codes.end(), event.code) != codes.end();
   const bool type =
       types.empty() || std::any_of(types.begin(), types.end(), [&](const StreamKind& each) {
         return each.kind == event.kind &&

@@ -143,8 +143,9 @@ Result<double> parse_speed(std::string_view option, std::string_view text) {
 
 Result<std::int64_t> parse_duration(std::string_view option, std::string_view text) {
   if (const auto ns = duration_ns(text); ns && *ns > 0) return *ns;
-  return Error{Errc::bad_config, std::string(option) + " " + std::string(text) +
-                                     ": is no duration above 0; give 500ms, 10s, 1h30m or the like"};
+  return Error{Errc::bad_config,
+               std::string(option) + " " + std::string(text) +
+                   ": is no duration above 0; give 500ms, 10s, 1h30m or the like"};
 }
 
 }  // namespace upfeed::program

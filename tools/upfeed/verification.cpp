@@ -5,7 +5,8 @@
 namespace upfeed::program {
 namespace {
 
-/// The exchange sends a trade twice at once or not at all; all ids of a day would not fit in memory.
+/// The exchange sends a trade twice at once or not at all; all ids of a day would not fit in
+/// memory.
 constexpr std::size_t kTradesRemembered = 4096;
 /// A file that is no capture behind its first lines would fill the memory.
 constexpr std::size_t kFindingsMax = 10'000;

@@ -65,12 +65,12 @@ void append_json(const Verdict& verdict, std::string& out) {
 
 void append_text(const Verdict& verdict, std::string& out) {
   const Verification& found = verdict.found;
-  out += verdict.path + (verdict.fine()                ? ": fine"
+  out += verdict.path + (verdict.fine()             ? ": fine"
                          : found.findings().empty() ? ": fine as far as it was read"
                                                     : ": not whole");
   if (verdict.about.kind == CaptureKind::upcap) {
-    out += ", " + grouped(found.blocks()) + " blocks with " + grouped(found.records()) + " records" +
-           (verdict.about.closed ? "" : " (not closed by its recorder)");
+    out += ", " + grouped(found.blocks()) + " blocks with " + grouped(found.records()) +
+           " records" + (verdict.about.closed ? "" : " (not closed by its recorder)");
   }
   out += ", " + grouped(found.frames()) + " frames, " + grouped(found.books()) + " books, " +
          grouped(found.trades()) + " trades";
