@@ -1,5 +1,8 @@
 #include "progress.hpp"
 
+#include <sys/ioctl.h>
+#include <unistd.h>
+
 #include <array>
 #include <cstdio>
 
@@ -31,7 +34,11 @@ bool Progress::due() {
 
 void Progress::show(const std::string& text) {
   if (!shown_) return;
-  std::fprintf(stderr, "\r%s\033[K", text.c_str());
+  // A line that wraps could not be taken back.
+  struct winsize size {};
+  const bool known = ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+  const std::size_t columns = known ? size.ws_col - 1U : 79U;
+  std::fprintf(stderr, "\r%s\033[K", text.substr(0, columns).c_str());
   std::fflush(stderr);
   dirty_ = true;
 }

@@ -42,7 +42,7 @@ void add_selection_options(CLI::App& command, SelectionArguments& arguments,
                            const std::string& to) {
   command.add_option("--from", arguments.from,
                      "From this time on: 2021-04-05T18:17:00Z, a zone like +09:00, or +10s from "
-                     "the first frame");
+                     "the start");
   command.add_option(to.empty() ? "--until" : to + ",--until", arguments.to,
                      "Up to this time, which is not included");
   command.add_option("--codes", arguments.codes, "Only these markets: KRW-BTC,KRW-ETH");
