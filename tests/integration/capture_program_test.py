@@ -11,7 +11,9 @@ import unittest
 
 from program_support import Program, book_frame, capture_text, run, trade_frame
 
-FUTURE = b"\x89UPCAP\r\n" + (2).to_bytes(4, "little")
+# The header of a file of version 2, of 32 bytes, with its right hash (XXH3-64) at the end.
+FUTURE = (b"\x89UPCAP\r\n" + (2).to_bytes(4, "little") + (32).to_bytes(4, "little") + bytes(8) +
+          bytes.fromhex("a0b28e12253bfd30"))
 
 
 def rows_of(text):
@@ -186,7 +188,7 @@ class WrongFiles(Captures):
         """Goal: clear words and exit code 2. Method: pictures, folders, nothing, other versions,
         for every command that reads captures."""
         picture = self.write(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(100), "picture.png")
-        future = self.write(FUTURE + (56).to_bytes(4, "little") + bytes(100), "future.upcap")
+        future = self.write(FUTURE + bytes(200), "future.upcap")
         cut = self.write(self.upcap().read_bytes()[:30], "cut.upcap")
         for path, said in ((picture, "binary file"), (future, "version 2"), (cut, "ends within"),
                            (self.folder, "directory"), (self.folder / "none", "No such file"),

@@ -80,13 +80,13 @@ std::int64_t Exchange::run_capture(std::int64_t now_us) {
   for (int i = 0; i < kEventsPerStep; ++i) {
     if (!has_next_captured_) {
       has_next_captured_ = options_.capture->next(next_captured_);
-      if (has_next_captured_ && capture_start_us_ == 0) {
+      if (has_next_captured_ && !capture_start_us_) {
         capture_start_us_ = next_captured_.receive_time_ns / 1000;
       }
     }
     finished_ = !has_next_captured_;
     if (finished_) return kNever;
-    const Pace pace{clock_start_us_, capture_start_us_, options_.speed};
+    const Pace pace{clock_start_us_, *capture_start_us_, options_.speed};
     const std::int64_t due_us = next_captured_.receive_time_ns / 1000;
     if (due_us > pace.source_time_us(now_us)) return pace.clock_time_us(due_us);
     has_next_captured_ = false;
