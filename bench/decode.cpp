@@ -16,6 +16,7 @@
 
 #include "decode/fields.hpp"
 #include "frames.hpp"
+#include "gates.hpp"
 #include "harness.hpp"
 #include "json_baselines.hpp"
 #include "on_demand.hpp"
@@ -30,7 +31,9 @@ struct Kernel {
   DecodeKernel kernel;
   std::string_view name;
 };
-constexpr std::array<Kernel, 3> kKernels{{{DecodeKernel::avx2, "avx2"},
+constexpr std::array<Kernel, 5> kKernels{{{DecodeKernel::automatic, "automatic"},
+                                          {DecodeKernel::avx512, "avx512"},
+                                          {DecodeKernel::avx2, "avx2"},
                                           {DecodeKernel::scalar, "scalar"},
                                           {DecodeKernel::reference, "reference"}}};
 
@@ -292,6 +295,37 @@ const std::vector<Corpus>& make_corpora() {
   return corpora;
 }
 
+/// The goals of the decoders, as times simdjson On-Demand. One of the reference would say nothing:
+/// it stands on On-Demand.
+void add_gates() {
+  struct BookGoal {
+    std::string_view kernel;
+    std::array<double, kBookCorpusNames.size()> goals;
+    std::array<double, kBookCorpusNames.size()> gates;
+  };
+  constexpr std::array<BookGoal, 3> kBookGoals{
+      {{"avx512", {4.8, 4.0, 4.0, 3.0, 4.0}, {4.3, 3.0, 3.0, 2.2, 3.0}},
+       {"avx2", {2.0, 1.8, 1.8, 1.8, 1.8}, {1.6, 1.6, 1.6, 1.6, 1.6}},
+       {"scalar", {1.6, 1.6, 1.6, 1.6, 1.6}, {1.3, 1.3, 1.3, 1.3, 1.3}}}};
+  for (const BookGoal& book : kBookGoals) {
+    for (std::size_t i = 0; i < kBookCorpusNames.size(); ++i) {
+      add_gate(Gate::speedup("G1",
+                             "orderbook/" + std::string(kBookCorpusNames[i]) + '/' +
+                                 std::string(book.kernel) + "/vs_on_demand",
+                             book.goals[i], book.gates[i]));
+    }
+  }
+  const auto add = [](const char* corpus, double goal, double gate) {
+    add_gate(Gate::speedup("G2", std::string(corpus) + "/automatic/vs_on_demand", goal, gate));
+  };
+  add("ticker/default", 2.8, 2.2);
+  add("ticker/simple", 2.8, 2.2);
+  add("trade/default", 3.2, 2.4);
+  add("trade/simple", 3.2, 2.4);
+  add("candle/default", 2.8, 2.2);
+  add("candle/simple", 2.8, 2.2);
+}
+
 void prepare() {
   require(decode_kernel_supported(DecodeKernel::avx2), "the processor has AVX2");
   const std::vector<Corpus>& corpora = make_corpora();
@@ -309,6 +343,7 @@ void prepare() {
                                    });
     }
   }
+  add_gates();
   add_dom<RapidjsonDom>("rapidjson_dom", corpora[1]);
   add_dom<NlohmannDom>("nlohmann_dom", corpora[1]);
   benchmark::AddCustomContext("event_hash", hash.hex());

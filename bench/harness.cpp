@@ -10,6 +10,8 @@
 #include <iostream>
 #include <stdexcept>
 
+#include "gates.hpp"
+
 namespace upfeed::bench {
 namespace {
 
@@ -21,11 +23,12 @@ std::int64_t preemptions() noexcept {
   return getrusage(RUSAGE_SELF, &usage) == 0 ? usage.ru_nivcsw : 0;
 }
 
-double median(std::vector<double> values) {
+/// quarter  1, 2 (the median) or 3.
+double quartile(std::vector<double> values, std::size_t quarter) {
   if (values.empty()) return 0;
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
+  const auto at = values.begin() + static_cast<std::ptrdiff_t>(values.size() * quarter / 4);
+  std::nth_element(values.begin(), at, values.end());
+  return *at;
 }
 
 std::string build_description() {
@@ -56,11 +59,16 @@ void add_context() {
 
 int run(int argc, char** argv, void (*prepare)()) {
   try {
+    const GateReport gates = take_gates_argument(argc, argv);
     benchmark::Initialize(&argc, argv);
     if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
     add_context();
     prepare();
-    benchmark::RunSpecifiedBenchmarks();
+    if (gates == GateReport::none) {
+      benchmark::RunSpecifiedBenchmarks();
+    } else if (!run_gates(gates, std::cout)) {
+      any_failed = true;
+    }
     benchmark::Shutdown();
   } catch (const std::exception& error) {
     std::cerr << "error: " << error.what() << '\n';
@@ -116,10 +124,13 @@ void Comparison::report(benchmark::State& state) const {
     ratios.push_back(pair.ours_s / pair.other_s);
   }
   const double ns_per_s = 1e9 / static_cast<double>(operations_);
-  state.counters["ours_ns"] = median(ours) * ns_per_s;
-  state.counters["other_ns"] = median(other) * ns_per_s;
-  state.counters["ratio"] = median(ratios);
-  state.counters["clean"] =
+  state.counters["ours_ns"] = quartile(ours, 2) * ns_per_s;
+  state.counters["other_ns"] = quartile(other, 2) * ns_per_s;
+  state.counters[kRatio] = quartile(ratios, 2);
+  state.counters[std::string(kRatio) + kQuarterLow] = quartile(ratios, 1);
+  state.counters[std::string(kRatio) + kQuarterHigh] = quartile(ratios, 3);
+  state.counters[kPairs] = static_cast<double>(ratios.size());
+  state.counters[kClean] =
       pairs_.empty() ? 0 : static_cast<double>(clean) / static_cast<double>(pairs_.size());
 }
 

@@ -19,9 +19,11 @@
 
 namespace upfeed::bench {
 
-/// The main() of a benchmark program: header, then prepare(), then the benchmarks.
-/// prepare  verifies what is going to be timed (see require()) and registers the benchmarks.
-/// returns  0; 1 when anything was wrong (or required and not so); 2 for unknown arguments.
+/// The main() of a benchmark program: header, then prepare(), then the benchmarks, or with --gates
+/// (gates.hpp) those that have a gate.
+/// prepare  verifies what is going to be timed (see require()), registers benchmarks and gates.
+/// returns  0; 1 when anything was wrong (or required and not so, or a gate not met); 2 for unknown
+///          arguments.
 int run(int argc, char** argv, void (*prepare)());
 
 /// Ends the program with exit code 1 and this text unless condition holds; for prepare().
@@ -35,6 +37,14 @@ void fail(benchmark::State& state, const char* what);
 /// False when the kernel refused.
 [[nodiscard]] bool pin_this_thread(int cpu) noexcept;
 
+// The counters of a comparison; the quarters are named by these behind the ratio's name.
+inline constexpr const char* kRatio = "ratio";
+inline constexpr const char* kSpeedup = "speedup";  ///< no counter: 1 / ratio, in gates
+inline constexpr const char* kQuarterLow = "_q1";
+inline constexpr const char* kQuarterHigh = "_q3";
+inline constexpr const char* kPairs = "pairs";
+inline constexpr const char* kClean = "clean";
+
 /// Times of pairs of rounds and what follows from them.
 class Comparison {
  public:
@@ -45,8 +55,9 @@ class Comparison {
   /// Seconds that each side took since start_pair().
   void end_pair(double ours_s, double other_s);
   /// Sets the counters ours_ns and other_ns (median times of one operation), ratio (median of ours
-  /// to other within a pair, below 1: ours is faster) and clean (fraction of undisturbed pairs;
-  /// with fewer than kCleanPairsMin of them the medians are over all pairs).
+  /// to other within a pair, below 1: ours is faster), ratio_q1 and ratio_q3 (the quarters around
+  /// it), pairs (how many the medians are over) and clean (fraction of undisturbed pairs; with
+  /// fewer than kCleanPairsMin of them the medians are over all pairs).
   void report(benchmark::State& state) const;
 
  private:

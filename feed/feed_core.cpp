@@ -191,11 +191,11 @@ void FeedCore::run_io(IoLane& lane, std::size_t index) {
 void FeedCore::produce(IoLane& lane) {
   while (!stop_io_.load(std::memory_order_acquire)) {
     lane.counters.heartbeat_ns.set(static_cast<std::uint64_t>(mono_now().ns));
-    if (step_lane(lane) != 0 || config_.io_wait == WaitPolicy::spin) continue;
-    if (config_.io_wait == WaitPolicy::yield) {
+    const bool worked = step_lane(lane) != 0;
+    if (config_.io_wait == WaitPolicy::park) {
+      if (!worked || lane.io->wait_looks_first()) lane.io->wait(lane.parker, stop_io_);
+    } else if (!worked && config_.io_wait == WaitPolicy::yield) {
       std::this_thread::yield();
-    } else {
-      lane.io->wait(lane.parker, stop_io_);
     }
   }
 }

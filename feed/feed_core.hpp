@@ -127,7 +127,7 @@ class FeedCore {
   ReplayClock replay_now_{0};
   std::vector<std::unique_ptr<IoLane>> lanes_;
   Dispatcher dispatcher_;
-  Parker dispatcher_parker_;
+  FutexParker dispatcher_parker_;
   std::unique_ptr<Backfiller> backfiller_;  // null without FeedConfig::backfill
 
   PollFunction poll_ = nullptr;

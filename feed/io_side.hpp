@@ -23,6 +23,9 @@ class IoSide {
   /// Sleeps until there may be work, not at all once `stop` is set; `parker` is woken for new
   /// wanted sets and for stop.
   virtual void wait(Parker& parker, const std::atomic<bool>& stop) = 0;
+  /// wait() itself sees at once whether there is more, so a step right before it would only ask the
+  /// kernel twice.
+  [[nodiscard]] virtual bool wait_looks_first() const noexcept { return false; }
   /// Ends the source in good order; step() does nothing afterwards.
   virtual void finish() = 0;
   /// The connections that this side speaks for.
@@ -42,6 +45,7 @@ class LiveIo final : public IoSide {
          Intake& intake, Outlet& outlet, RecordTap* tap, const Recorder* recorder);
   std::size_t step() override;
   void wait(Parker& parker, const std::atomic<bool>& stop) override;
+  [[nodiscard]] bool wait_looks_first() const noexcept override { return true; }
   void finish() override;
   [[nodiscard]] std::vector<Connection::Place> places() const override;
 

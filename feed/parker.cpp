@@ -1,8 +1,11 @@
 #include "parker.hpp"
 
+#include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -36,6 +39,17 @@ void Parker::signal() noexcept {
   const std::uint64_t one = 1;
   // Fails only when the counter is full, and then the sleeper wakes all the same.
   [[maybe_unused]] const ssize_t written = ::write(event_fd_.get(), &one, sizeof one);
+}
+
+void FutexParker::wait(int timeout_ms) noexcept {
+  const timespec timeout{timeout_ms / 1'000, timeout_ms % 1'000 * 1'000'000L};
+  // Woken, too late, interrupted, or no longer parked: the caller looks for work in any case.
+  ::syscall(SYS_futex, &parked_, FUTEX_WAIT_PRIVATE, 1, timeout_ms < 0 ? nullptr : &timeout);
+  cancel();
+}
+
+void FutexParker::signal() noexcept {
+  ::syscall(SYS_futex, &parked_, FUTEX_WAKE_PRIVATE, 1);
 }
 
 int set_up_thread(const char* name, int cpu) noexcept {

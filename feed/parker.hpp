@@ -1,10 +1,12 @@
 #pragma once
 
-// How a thread of the feed sleeps and is woken, and how it is named and pinned.
+// How a thread of the feed sleeps and is woken, and how it is named and pinned. One that waits for
+// sockets, too, has a Parker; one that waits for other threads alone has a FutexParker, which costs
+// both sides less.
 //
 //   sleeper                         waker
 //   prepare(): parked = true        publish work
-//   look for work again             wake(): was it parked? then write the eventfd
+//   look for work again             wake(): was it parked? then signal (eventfd, futex)
 //   wait() or cancel()
 //
 // Both sides exchange the flag after (before) touching the work, sequentially consistent, so either
@@ -52,6 +54,26 @@ class Parker {
   std::array<pollfd, kWatchedMax> watched_{};
   std::size_t watched_count_ = 1;
   std::atomic<bool> parked_{false};
+};
+
+class FutexParker {
+ public:
+  FutexParker() = default;
+  FutexParker(const FutexParker&) = delete;
+  FutexParker& operator=(const FutexParker&) = delete;
+
+  // As of Parker.
+  void prepare() noexcept { parked_.exchange(1, std::memory_order_seq_cst); }
+  void cancel() noexcept { parked_.store(0, std::memory_order_seq_cst); }
+  void wait(int timeout_ms) noexcept;
+  void wake() noexcept {
+    if (parked_.exchange(0, std::memory_order_seq_cst) != 0) signal();
+  }
+
+ private:
+  void signal() noexcept;
+  std::atomic<std::uint32_t> parked_{0};  // the kernel compares it, so no wake-up is lost there
+  static_assert(sizeof(parked_) == 4 && std::atomic<std::uint32_t>::is_always_lock_free);
 };
 
 /// Names the calling thread and pins it to a core (-1: leaves it where it is).

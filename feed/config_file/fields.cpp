@@ -17,7 +17,8 @@ constexpr std::array<std::string_view, 2> kBatchings{"aggressive", "balanced"};
 constexpr std::array<std::string_view, 3> kWaits{"spin", "yield", "park"};
 constexpr std::array<std::string_view, 3> kSyncs{"never", "on_close", "on_block"};
 constexpr std::array<std::string_view, 2> kShardings{"market", "type"};
-constexpr std::array<std::string_view, 4> kKernels{"automatic", "reference", "scalar", "avx2"};
+constexpr std::array<std::string_view, 5> kKernels{"automatic", "reference", "scalar", "avx2",
+                                                   "avx512"};
 constexpr std::array<std::string_view, 2> kAlgorithms{"hs512", "hs256"};
 constexpr std::array<std::string_view, 4> kRegions{"kr", "sg", "id", "th"};
 static_assert(static_cast<std::size_t>(WireFormat::simple_list) == 3 &&
@@ -25,7 +26,7 @@ static_assert(static_cast<std::size_t>(WireFormat::simple_list) == 3 &&
               static_cast<std::size_t>(WaitPolicy::park) == 2 &&
               static_cast<std::size_t>(ShardBy::type) == 1 &&
               static_cast<std::size_t>(RecordSync::on_block) == 2 &&
-              static_cast<std::size_t>(DecodeKernel::avx2) == 3 &&
+              static_cast<std::size_t>(DecodeKernel::avx512) == 4 &&
               static_cast<std::size_t>(TokenAlgorithm::hs256) == 1 &&
               static_cast<std::size_t>(Region::thailand) == 3);
 
@@ -355,8 +356,8 @@ constexpr std::array kRecord{
 
 constexpr std::array kDiagnostics{
     row(
-        {"diagnostics", "decode_kernel", "decode_kernel"}, "automatic, reference, scalar, avx2",
-        "which decoder reads market data; all agree",
+        {"diagnostics", "decode_kernel", "decode_kernel"},
+        "automatic, reference, scalar, avx2, avx512", "which decoder reads market data; all agree",
         [](auto& config) -> auto& { return config.decode_kernel; }),
     row({"diagnostics", "stage_stamps", "stage_stamps"}, "true, false",
         "times every stage of a frame's way; four clock readings an event",

@@ -106,7 +106,7 @@ void check_folder(DecodeKernel kernel) {
 // loss, those of Upbit's market streams by the fast decoders alone.
 TEST(Corpus, every_frame_survives_decoding_and_encoding) {
   for (const DecodeKernel kernel :
-       {DecodeKernel::reference, DecodeKernel::scalar, DecodeKernel::avx2}) {
+       {DecodeKernel::reference, DecodeKernel::scalar, DecodeKernel::avx2, DecodeKernel::avx512}) {
     if (decode_kernel_supported(kernel)) check_folder(kernel);
   }
 }

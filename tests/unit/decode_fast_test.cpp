@@ -24,7 +24,8 @@ int frame_count(int otherwise) {
 
 std::vector<DecodeKernel> fast_kernels() {
   std::vector<DecodeKernel> kernels;
-  for (const DecodeKernel kernel : {DecodeKernel::scalar, DecodeKernel::avx2}) {
+  for (const DecodeKernel kernel :
+       {DecodeKernel::scalar, DecodeKernel::avx2, DecodeKernel::avx512}) {
     if (decode_kernel_supported(kernel)) kernels.push_back(kernel);
   }
   return kernels;

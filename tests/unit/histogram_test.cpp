@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <random>
 #include <vector>
 
@@ -50,6 +51,64 @@ TEST(Histogram, quantiles_are_at_most_a_thirtysecond_too_high) {
   EXPECT_EQ(histogram.max(), values.back());
   EXPECT_EQ(histogram.quantile(1.0), values.back());
   EXPECT_EQ(histogram.count(), values.size());
+}
+
+/// Some random values and a histogram of them.
+struct Sample {
+  Sample(std::mt19937_64& random, int count) {
+    for (int i = 0; i < count; ++i) {
+      values.push_back(static_cast<std::int64_t>(random() >> (14 + random() % 50)));
+      histogram.record(values.back());
+    }
+  }
+  std::vector<std::int64_t> values;
+  Histogram histogram;
+};
+
+void expect_same(const Histogram& a, const Histogram& b) {
+  for (std::size_t i = 0; i < Histogram::kBucketCount; ++i) EXPECT_EQ(a.bucket(i), b.bucket(i));
+  EXPECT_EQ(a.count(), b.count());
+  EXPECT_EQ(a.sum(), b.sum());
+  for (const double fraction : {0.5, 0.9, 0.99}) {
+    EXPECT_EQ(a.quantile(fraction), b.quantile(fraction));
+  }
+}
+
+// Goal: a merge is as if all had been recorded in one; the difference takes it back. Method: two
+// random halves and their whole.
+TEST(Histogram, merge_adds_and_since_takes_away) {
+  const unsigned seed = std::random_device{}();
+  std::printf("seed %u\n", seed);
+  SCOPED_TRACE(seed);
+  std::mt19937_64 random(seed);
+  const Sample before(random, 5'000);
+  const Sample after(random, 7'000);
+  Histogram both = before.histogram;
+  both.merge(after.histogram);
+  Histogram whole = before.histogram;
+  for (const std::int64_t value : after.values) whole.record(value);
+  expect_same(both, whole);
+  EXPECT_EQ(both.max(), whole.max());
+
+  const Histogram rest = whole.since(before.histogram);
+  expect_same(rest, after.histogram);
+  EXPECT_GE(rest.max(), after.histogram.max());
+  EXPECT_LE(rest.max(), after.histogram.max() + after.histogram.max() / 32);
+  expect_same(whole.since(whole), Histogram());
+  EXPECT_EQ(whole.since(whole).max(), 0U);
+}
+
+// Goal: every value lies in its bucket and the buckets follow each other without a gap. Method: the
+// edges of all of them.
+TEST(Histogram, buckets_cover_everything_once) {
+  std::uint64_t lowest = 0;
+  for (std::size_t i = 0; i < Histogram::kBucketCount; ++i) {
+    EXPECT_EQ(Histogram::index_of(lowest), i);
+    EXPECT_EQ(Histogram::index_of(Histogram::highest_of(i)), i);
+    EXPECT_LE(Histogram::highest_of(i) - lowest, lowest / 32);
+    lowest = Histogram::highest_of(i) + 1;
+  }
+  EXPECT_EQ(lowest, 0U);  // the last bucket ends at the largest value there is
 }
 
 // Goal: the ends of the range are safe. Method: negative and the largest value.

@@ -411,5 +411,63 @@ TEST(SimRest, quotation_calls_answer_in_the_wire_shape) {
   EXPECT_EQ(get("/v1/none").status, 404U);
 }
 
+TEST(SimExchange, due_stamps_say_when_a_frame_should_have_gone) {
+  // Goal: open-loop stamps: a server that was held up for 30 ms still writes when each frame was
+  // due; method: an advance() that comes late, both spellings, snapshots left alone.
+  for (const char* format : {"DEFAULT", "SIMPLE"}) {
+    ExchangeOptions options = small_options();
+    options.stamp_due = true;
+    options.profile.pacing = Pacing::even;
+    Stage stage(options);
+    const bool aliases = format == std::string("SIMPLE");
+    stage.say(R"([{"ticket":"t"},{"type":"trade","codes":["KRW-BTC","KRW-ETH"]},)"
+              R"({"type":"orderbook","codes":["KRW-BTC","KRW-ETH"]},{"format":")" +
+              std::string(format) + R"("}])");
+    for (const std::string& text : stage.take()) {
+      EXPECT_LT(Json::parse(text)[aliases ? "tms" : "timestamp"], kStartMs * 2) << text;
+    }
+    stage.run(1'000);
+    stage.take();
+    const std::int64_t before_us = stage.now_ms * 1000;
+    stage.exchange.advance(before_us + 30'000);  // writes what has become due
+    stage.exchange.advance(before_us + 30'000);  // and sends it
+    std::set<std::int64_t> stamps;
+    for (const std::string& text : stage.take()) {
+      const Json frame = Json::parse(text);
+      const std::int64_t stamp = frame[aliases ? "tms" : "timestamp"];
+      EXPECT_GT(stamp, before_us);
+      EXPECT_LE(stamp, before_us + 30'000);
+      EXPECT_EQ(stamp % 1'000, 0);  // a thousand frames a second, from a whole 100 ms on
+      if (frame[aliases ? "ty" : "type"] == "trade") {
+        EXPECT_EQ(frame[aliases ? "ttms" : "trade_timestamp"], stamp);
+      }
+      EXPECT_TRUE(stamps.insert(stamp).second) << "two frames due at once: " << text;
+    }
+    EXPECT_GE(stamps.size(), 1U);
+  }
+}
+
+TEST(SimExchange, prepared_frames_wait_until_they_are_due) {
+  // Goal: nothing is sent early, though written ahead; method: step by step through 200 ms.
+  ExchangeOptions options = small_options();
+  options.stamp_due = true;
+  options.profile.pacing = Pacing::burst;
+  Stage stage(options);
+  stage.say(R"([{"ticket":"t"},{"type":"orderbook","codes":["KRW-BTC","KRW-ETH"],)"
+            R"("is_only_realtime":true}])");
+  std::size_t frames = 0;
+  std::int64_t now_us = stage.now_ms * 1000;
+  for (const std::int64_t end_us = now_us + 1'000'000; now_us < end_us;) {
+    const std::int64_t due_us = stage.exchange.advance(now_us);
+    for (const std::string& text : stage.take()) {
+      ++frames;
+      EXPECT_LE(Json::parse(text)["timestamp"], now_us);
+      EXPECT_GT(Json::parse(text)["timestamp"], now_us - 10);  // nor late
+    }
+    now_us = std::max(due_us, now_us + 1);
+  }
+  EXPECT_GT(frames, 10U);
+}
+
 }  // namespace
 }  // namespace upfeed::sim

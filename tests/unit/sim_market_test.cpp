@@ -243,6 +243,52 @@ TEST(SimMarket, default_profile_makes_its_frames_on_a_100_ms_grid) {
   EXPECT_GT(changed.size(), 400U);
 }
 
+/// When the frames of one second were due, in microseconds after the first, by kind.
+std::map<EventKind, std::vector<std::int64_t>> due_times(Pacing pacing) {
+  SyntheticProfile profile = small_profile();
+  profile.frames_per_second = 900;
+  profile.pacing = pacing;
+  Market market(3, profile, kStartMs);
+  const std::int64_t first_us = market.next_due_us();
+  std::map<EventKind, std::vector<std::int64_t>> times;
+  while (market.next_due_us() < first_us + 1'000'000) {
+    const Event& event = market.step();
+    if (event.kind == EventKind::candle) continue;
+    EXPECT_EQ(event.with_ticker, pacing == Pacing::market);
+    times[event.kind].push_back(event.time_us - first_us);
+  }
+  return times;
+}
+
+TEST(SimMarket, even_pacing_gives_every_frame_a_moment_of_its_own) {
+  // Goal: frame by frame at even distances, in the promised mix; method: a second at 900 a second.
+  const auto times = due_times(Pacing::even);
+  EXPECT_EQ(times.at(EventKind::book).size(), 600U);
+  EXPECT_EQ(times.at(EventKind::trade).size(), 150U);
+  EXPECT_EQ(times.at(EventKind::ticker).size(), 150U);
+  std::set<std::int64_t> all;
+  for (const auto& [kind, list] : times) all.insert(list.begin(), list.end());
+  ASSERT_EQ(all.size(), 900U);
+  std::int64_t before = -1'111;
+  for (const std::int64_t time_us : all) {
+    EXPECT_NEAR(static_cast<double>(time_us - before), 1e6 / 900, 1.0);
+    before = time_us;
+  }
+}
+
+TEST(SimMarket, burst_pacing_has_ten_phases_of_the_grid) {
+  // Goal: all frames of 10 ms at once; method: a second at 900 a second.
+  std::map<std::int64_t, int> bursts;
+  for (const auto& [kind, list] : due_times(Pacing::burst)) {
+    for (const std::int64_t time_us : list) ++bursts[time_us];
+  }
+  ASSERT_EQ(bursts.size(), 100U);
+  for (const auto& [time_us, frames] : bursts) {
+    EXPECT_EQ(time_us % 10'000, 0);
+    EXPECT_EQ(frames, 9);
+  }
+}
+
 TEST(SimMarket, bittorrent_class_sizes_exceed_int64) {
   // Goal: levels, trades and sums beyond 2^63 at 1e-8; method: run until each was seen, bounded.
   Market market(5, small_profile(), kStartMs);

@@ -12,6 +12,9 @@ constexpr int kEventsPerStep = 256;
 // As fast as possible means as fast as the slowest connection: further behind than this, wait.
 constexpr std::size_t kCongestedBytes = 1U << 20;
 constexpr std::int64_t kCongestionPollUs = 200;
+// So long before they are due frames with due stamps are written, so that at that time they only
+// have to be sent.
+constexpr std::int64_t kPrepareUs = 5'000;
 
 /// Converts between the source's time and the clock.
 struct Pace {
@@ -24,10 +27,14 @@ struct Pace {
     const auto elapsed = static_cast<double>(clock_us - clock_start_us) * speed;
     return source_start_us + static_cast<std::int64_t>(elapsed);
   }
-  [[nodiscard]] std::int64_t clock_time_us(std::int64_t source_us) const {
+  [[nodiscard]] std::int64_t due_us(std::int64_t source_us) const {
     if (speed == 0) return clock_start_us;
     const auto elapsed = static_cast<double>(source_us - source_start_us) / speed;
-    return clock_start_us + static_cast<std::int64_t>(elapsed) + 1;
+    return clock_start_us + static_cast<std::int64_t>(elapsed);
+  }
+  /// When due_us is surely reached, whatever was rounded.
+  [[nodiscard]] std::int64_t clock_time_us(std::int64_t source_us) const {
+    return speed == 0 ? clock_start_us : due_us(source_us) + 1;
   }
 };
 
@@ -45,8 +52,18 @@ void Exchange::start_source(std::int64_t now_us) {
 
 std::int64_t Exchange::advance(std::int64_t now_us) {
   run_timers(now_us / 1000);
-  const std::int64_t source_due_us = run_source(now_us);
-  return std::min(source_due_us, next_timer_ms() * 1000);
+  send_prepared(now_us);
+  std::int64_t due_us = run_source(now_us);
+  if (!prepared_.empty()) due_us = std::min(due_us, prepared_.front().due_us);
+  return std::min(due_us, next_timer_ms() * 1000);
+}
+
+void Exchange::send_prepared(std::int64_t now_us) {
+  for (; !prepared_.empty() && prepared_.front().due_us <= now_us; prepared_.pop_front()) {
+    const PreparedFrame& frame = prepared_.front();
+    Connection* const connection = find(frame.id);
+    if (connection != nullptr && !connection->is_slow) push(*connection, frame.payload);
+  }
 }
 
 bool Exchange::is_congested() const {
@@ -65,11 +82,13 @@ std::int64_t Exchange::run_source(std::int64_t now_us) {
 
 std::int64_t Exchange::run_market(std::int64_t now_us) {
   const Pace pace{clock_start_us_, market_start_us_, options_.speed};
-  const std::int64_t until_us = pace.source_time_us(now_us);
+  const std::int64_t ahead_us = options_.stamp_due ? kPrepareUs : 0;
+  const std::int64_t until_us = pace.source_time_us(now_us + ahead_us);
   for (int i = 0; i < kEventsPerStep; ++i) {
     const std::int64_t due_us = market_->next_due_us();
     if (due_us == kNever) return kNever;
-    if (due_us > until_us) return pace.clock_time_us(due_us);
+    if (due_us > until_us) return pace.clock_time_us(due_us) - ahead_us;
+    if (options_.stamp_due) stamp_us_ = pace.due_us(due_us);
     deliver(market_->step());
     if (finished_) return kNever;
   }
@@ -100,6 +119,9 @@ void Exchange::deliver(const Event& event) {
   switch (event.kind) {
     case EventKind::trade:
       deliver_stream(event, kStreamTrade);
+      if (event.with_ticker) deliver_stream(event, kStreamTicker);
+      break;
+    case EventKind::ticker:
       deliver_stream(event, kStreamTicker);
       break;
     case EventKind::book:
@@ -122,6 +144,7 @@ void Exchange::deliver_stream(const Event& event, std::size_t stream) {
       std::string& fresh = add_cached(format, route.view);
       write_frame(fresh, stream, event.market, format, StreamType::realtime, route.view,
                   event.kind == EventKind::candle ? &event.candle : nullptr);
+      if (options_.stamp_due) stamp_times(fresh, stamp_us_);
       send_data(*route.connection, stream, event.market, fresh, true);
     } else {
       send_data(*route.connection, stream, event.market, *known, true);
@@ -179,7 +202,11 @@ void Exchange::send_data(Connection& connection, std::size_t stream, std::uint32
 void Exchange::send_plain(Connection& connection, std::size_t stream, std::uint32_t code,
                           std::string_view payload, bool is_realtime) {
   if (connection.is_slow) return;
-  push(connection, payload);
+  if (options_.stamp_due && is_realtime) {
+    prepared_.push_back({stamp_us_, connection.stats.id, std::string(payload)});
+  } else {
+    push(connection, payload);
+  }
   if (connection.counts.empty()) connection.counts.resize(kStreamCount * codes_.size());
   ++connection.counts[stream * codes_.size() + code];
   ++connection.stats.frames_sent;

@@ -67,6 +67,7 @@ struct ExchangeOptions {
   Era era = Era::y2026;                       ///< habits of writing
   bool regional = false;                      ///< sg/id/th hosts: English, no level
   std::size_t queue_limit_bytes = 16U << 20;  ///< a reader further behind is dropped
+  bool stamp_due = false;                     ///< see SimConfig
   PrivateScenario scenario;                   ///< what happens behind the login by itself
 };
 
@@ -186,6 +187,11 @@ class Exchange {
     std::uint32_t code;
     BookView view;
   };
+  struct PreparedFrame {
+    std::int64_t due_us;
+    ConnectionId id;
+    std::string payload;
+  };
   struct CachedFrame {
     Format format;
     BookView view;
@@ -200,6 +206,7 @@ class Exchange {
   std::int64_t run_source(std::int64_t now_us);
   [[nodiscard]] bool is_congested() const;
 
+  void send_prepared(std::int64_t now_us);
   void deliver(const Event& event);
   void deliver_stream(const Event& event, std::size_t stream);
   /// Keeps the frame, and leaves anything in its place.
@@ -260,6 +267,8 @@ class Exchange {
   std::int64_t opened_at_ms_;
   std::int64_t market_start_us_ = 0;
   std::int64_t clock_start_us_ = 0;
+  std::int64_t stamp_us_ = 0;           // when the event being delivered was due
+  std::deque<PreparedFrame> prepared_;  // by due time; only with stamp_due
   std::int64_t now_ms_ = 0;
   bool started_ = false;
   bool finished_ = false;

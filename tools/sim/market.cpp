@@ -13,6 +13,11 @@ constexpr std::int64_t kSecondUs = 1'000'000;
 constexpr std::int64_t kGridUs = 100'000;
 constexpr std::int64_t kDayMs = 86'400'000;
 constexpr double kGridRate = 10;  // books per second and market on the grid
+constexpr std::int64_t kBurstUs = kGridUs / 10;
+
+// What follows what when every frame has its place.
+constexpr std::array kPacedOrder{EventKind::book, EventKind::book, EventKind::trade,
+                                 EventKind::book, EventKind::book, EventKind::ticker};
 
 std::vector<double> cumulate(const std::vector<double>& weights) {
   std::vector<double> sums(weights.size());
@@ -38,6 +43,14 @@ Market::Market(std::uint64_t seed, const SyntheticProfile& profile, std::int64_t
   grid_base_us_ = start_us - start_us % kGridUs + kGridUs;
   grid_due_us_ =
       grid_.empty() ? kNever : grid_base_us_ + std::int64_t{1000} * instruments_[grid_[0]].phase_ms;
+}
+
+// Counted from the start instead of added up, so that no rounding gathers.
+std::int64_t Market::paced_due_us() const {
+  if (paced_rate_ <= 0) return kNever;
+  const auto after_us =
+      static_cast<std::int64_t>(static_cast<double>(paced_count_) * 1e6 / paced_rate_);
+  return grid_base_us_ + (pacing_ == Pacing::burst ? after_us - after_us % kBurstUs : after_us);
 }
 
 // A plausible yesterday, so that the first frames look like any others. BTT-class sums come out in
@@ -104,13 +117,17 @@ void Market::plan_rates(const SyntheticProfile& profile) {
     trade_rate_ = profile.trade_flood_per_second;
     return;
   }
+  pacing_ = profile.pacing;
+  if (pacing_ != Pacing::market) {
+    paced_rate_ = profile.frames_per_second;
+    quiet_share_ = trade_share_;
+    return;
+  }
   // A trade makes a trade frame and a ticker frame, off the grid also a book.
   trade_rate_ = profile.frames_per_second * 0.15;
   const double books = profile.frames_per_second * 0.65;
-  std::size_t busy = 0;
-  if (profile.burst_grid) {
-    busy = std::min(count, static_cast<std::size_t>(std::lround(books * 0.75 / kGridRate)));
-  }
+  const std::size_t busy =
+      std::min(count, static_cast<std::size_t>(std::lround(books * 0.75 / kGridRate)));
   std::vector<std::uint32_t> order(count);
   std::iota(order.begin(), order.end(), 0U);
   std::stable_sort(order.begin(), order.end(),
@@ -152,7 +169,7 @@ std::uint32_t Market::find(std::string_view code) const {
 std::int64_t Market::next_due_us() const {
   if (ready_at_ < ready_.size()) return ready_[ready_at_].time_us;
   if (sweep_left_ > 0) return sweep_time_us_;
-  std::int64_t due = std::min({trade_due_us_, quiet_due_us_, grid_due_us_});
+  std::int64_t due = std::min({trade_due_us_, quiet_due_us_, grid_due_us_, paced_due_us()});
   if (!candles_due_.empty()) due = std::min(due, candles_due_.top().time_us);
   return due;
 }
@@ -170,6 +187,8 @@ const Event& Market::step() {
       publish_candles(candles);
     } else if (due == grid_due_us_) {
       advance_grid();
+    } else if (due == paced_due_us()) {
+      advance_paced();
     } else if (due == quiet_due_us_) {
       quiet_due_us_ += draw_pause_us(quiet_rate_);
       const std::uint32_t market = draw_market(quiet_share_);
@@ -193,17 +212,39 @@ void Market::advance_grid() {
   grid_due_us_ = grid_base_us_ + std::int64_t{1000} * instruments_[grid_[grid_at_]].phase_ms;
 }
 
+// The next frame of the paced order, nothing else.
+void Market::advance_paced() {
+  const std::int64_t due = paced_due_us();
+  const EventKind kind = kPacedOrder[paced_count_++ % kPacedOrder.size()];
+  if (kind == EventKind::ticker) {
+    push(kind, sweep_market_, due);
+  } else if (kind == EventKind::trade) {
+    draw_order(due);
+    sweep_left_ = 1;
+    trade_once();
+  } else {
+    const std::uint32_t market = draw_market(quiet_share_);
+    states_[market].live.mutate(random_, 2 + static_cast<unsigned>(random_.below(6)));
+    publish_book(market, due);
+  }
+}
+
 // One order: usually one trade, sometimes up to three that eat their way through levels.
 void Market::start_trade() {
-  sweep_time_us_ = trade_due_us_;
+  const std::int64_t time_us = trade_due_us_;
   trade_due_us_ += draw_pause_us(trade_rate_);
+  draw_order(time_us);
+  sweep_left_ = random_.chance(85) ? 1 : 2 + static_cast<std::uint32_t>(random_.below(2));
+}
+
+void Market::draw_order(std::int64_t time_us) {
+  sweep_time_us_ = time_us;
   sweep_market_ = draw_market(trade_share_);
   const double reference = static_cast<double>(instruments_[sweep_market_].reference_price);
   const double away = static_cast<double>(states_[sweep_market_].trade.price) / reference - 1;
   // The further the price has drifted, the likelier the next order pulls it back.
   sweep_side_ =
       random_.unit() < std::clamp(0.5 - 3 * away, 0.1, 0.9) ? Aggressor::bid : Aggressor::ask;
-  sweep_left_ = random_.chance(85) ? 1 : 2 + static_cast<std::uint32_t>(random_.below(2));
 }
 
 void Market::trade_once() {
@@ -229,7 +270,9 @@ void Market::trade_once() {
     record_candles(sweep_market_, sweep_time_us_);
     push(EventKind::trade, sweep_market_, sweep_time_us_);
   }
-  if (last && !state.on_grid) publish_book(sweep_market_, sweep_time_us_);
+  if (last && !state.on_grid && pacing_ == Pacing::market) {
+    publish_book(sweep_market_, sweep_time_us_);
+  }
 }
 
 void Market::record_trade(State& state, std::int64_t time_ms, std::int64_t price_before) {
@@ -321,7 +364,7 @@ void Market::publish_book(std::uint32_t market, std::int64_t time_us) {
 }
 
 void Market::push(EventKind kind, std::uint32_t market, std::int64_t time_us) {
-  ready_.push_back({kind, market, time_us, 0, {}});
+  ready_.push_back({kind, market, time_us, 0, {}, pacing_ == Pacing::market});
 }
 
 const Trade& Market::last_trade(std::uint32_t market) const {

@@ -29,15 +29,25 @@
 /// day's own sums at UTC midnight, where both are equal).
 namespace upfeed::sim {
 
+/// When the frames of a market come.
+enum class Pacing : std::uint8_t {
+  /// Busy books on a 100 ms grid with a phase per market, as the exchange has them; the rest by
+  /// chance.
+  market,
+  /// Everything in bursts of a hundredth of a second's frames on ten phases of the 100 ms grid.
+  burst,
+  /// Frame by frame, at even distances.
+  even,
+};
+
 /// What the synthetic market looks like.
 struct SyntheticProfile {
   MarketCounts markets;
   /// Frames/s of ticker + trade + orderbook together when everything is subscribed. Candle frames
   /// come on top. About two thirds are orderbooks.
   double frames_per_second = 1'200;
-  /// Busy books publish on a 100 ms grid with a phase per market, as the exchange does; off:
-  /// evenly.
-  bool burst_grid = true;
+  /// burst and even: of each six frames four are orderbooks, one a trade, one its ticker.
+  Pacing pacing = Pacing::market;
   /// Only trades (and what follows from them), this many per second; 0 = the mix above.
   double trade_flood_per_second = 0;
   /// What stands for KRW in the codes: IDR on a regional host.
@@ -93,9 +103,10 @@ struct Candle {
 };
 
 enum class EventKind : std::uint8_t {
-  trade,  ///< last_trade() and ticker() of the market are new
-  book,   ///< published_book() of the market is new
-  candle  ///< Event::candle is to be sent
+  trade,   ///< last_trade() and ticker() of the market are new
+  ticker,  ///< ticker() was new before, but left out then (Event::with_ticker)
+  book,    ///< published_book() of the market is new
+  candle   ///< Event::candle is to be sent
 };
 
 /// Something that makes frames. `time_us` is when they are due, unix microseconds.
@@ -105,6 +116,7 @@ struct Event {
   std::int64_t time_us = 0;
   std::size_t candle_index = 0;  ///< into kCandleTypes
   Candle candle;
+  bool with_ticker = true;  ///< of a trade: false, the ticker is an event of its own
 
   [[nodiscard]] std::int64_t time_ms() const { return time_us / 1000; }
 };
@@ -165,6 +177,9 @@ class Market {
   std::int64_t draw_pause_us(double rate_per_second);
   std::uint32_t draw_market(const std::vector<double>& cumulated);
   void advance_grid();
+  void advance_paced();
+  [[nodiscard]] std::int64_t paced_due_us() const;
+  void draw_order(std::int64_t time_us);
   void start_trade();
   void trade_once();
   void record_trade(State& state, std::int64_t time_ms, std::int64_t price_before);
@@ -191,6 +206,9 @@ class Market {
   std::int64_t trade_due_us_ = 0;
   std::int64_t quiet_due_us_ = 0;
   std::int64_t grid_due_us_ = 0;
+  Pacing pacing_ = Pacing::market;
+  double paced_rate_ = 0;
+  std::uint64_t paced_count_ = 0;
   std::priority_queue<CandleDue, std::vector<CandleDue>, std::greater<>> candles_due_;
 
   std::uint32_t sweep_left_ = 0;  // trades the running order still makes

@@ -25,6 +25,11 @@ class Clock {
     const auto elapsed = Steady::now() - start_;
     return start_us_ + std::chrono::duration_cast<std::chrono::microseconds>(elapsed).count();
   }
+  /// To the steady clock.
+  [[nodiscard]] std::chrono::microseconds offset() const {
+    return std::chrono::microseconds(start_us_) -
+           std::chrono::duration_cast<std::chrono::microseconds>(start_.time_since_epoch());
+  }
 
  private:
   Steady::time_point start_ = Steady::now();
@@ -49,6 +54,7 @@ ExchangeOptions exchange_options(const SimConfig& config) {
   options.era = config.era;
   options.regional = config.regional;
   options.queue_limit_bytes = config.queue_limit_bytes;
+  options.stamp_due = config.stamp_due;
   options.scenario = config.scenario;
   return options;
 }
@@ -179,6 +185,7 @@ class SimServer::Impl : public ListenerEvents {
   Listener& listener() { return listener_; }
   [[nodiscard]] std::uint16_t port() const { return port_; }
   [[nodiscard]] const SimConfig& config() const { return config_; }
+  [[nodiscard]] std::chrono::microseconds clock_offset() const { return clock_.offset(); }
   [[nodiscard]] const std::string& ca_pem() const { return authority_.ca_pem(); }
 
  private:
@@ -202,6 +209,9 @@ SimServer::~SimServer() = default;
 
 std::uint16_t SimServer::port() const {
   return impl_->port();
+}
+std::chrono::microseconds SimServer::clock_offset() const {
+  return impl_->clock_offset();
 }
 const std::string& SimServer::ca_pem() const {
   return impl_->ca_pem();

@@ -38,6 +38,11 @@ struct SimConfig {
   std::int64_t start_time_ms = 0;
   /// Nothing happens before the first request for realtime data.
   bool start_on_subscribe = false;
+  /// Realtime frames of the synthetic market say when they were due instead of when it happened:
+  /// `timestamp` and `trade_timestamp` in unix microseconds of the server's clock. For measuring
+  /// open-loop: what a late server costs counts, too. Such frames are written some milliseconds
+  /// ahead, so that when they are due they only have to be sent; REST runs ahead by as much.
+  bool stamp_due = false;
   /// Silence after the event that brings the realtime frames sent (all connections) to this number.
   std::uint64_t frame_limit = std::numeric_limits<std::uint64_t>::max();
   /// A connection with no frame in either direction for this long is cut without a close frame.
@@ -83,6 +88,8 @@ class SimServer {
   SimServer& operator=(const SimServer&) = delete;
 
   [[nodiscard]] std::uint16_t port() const;
+  /// The server's clock minus CLOCK_MONOTONIC of this machine; constant.
+  [[nodiscard]] std::chrono::microseconds clock_offset() const;
   /// The CA that signed the server's certificate; made new for every server.
   [[nodiscard]] const std::string& ca_pem() const;
   /// Where it was written, empty if nowhere.

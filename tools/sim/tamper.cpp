@@ -43,6 +43,16 @@ std::string with_times(std::string_view text, bool in_microseconds, std::int64_t
   return out;
 }
 
+void stamp_times(std::string& text, std::int64_t unix_us) {
+  constexpr std::pair<std::string_view, std::string_view> kTimes[]{{"timestamp", "tms"},
+                                                                   {"trade_timestamp", "ttms"}};
+  const std::string stamp = std::to_string(unix_us);
+  for (const auto& [name, alias] : kTimes) {
+    const Span span = find_number(text, name, alias);
+    if (span.begin != span.end) text.replace(span.begin, span.end - span.begin, stamp);
+  }
+}
+
 std::string with_crossed_book(std::string_view text) {
   const Span ask = find_number(text, "ask_price", "ap");
   const Span bid = find_number(text, "bid_price", "bp");

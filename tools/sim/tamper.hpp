@@ -68,6 +68,8 @@ class Tamper {
 /// The frame with the number behind "key": replaced by `change(number)`; every occurrence.
 [[nodiscard]] std::string with_times(std::string_view text, bool in_microseconds,
                                      std::int64_t shift_ms);
+/// Puts this time, unix microseconds, in the place of `timestamp` and `trade_timestamp`.
+void stamp_times(std::string& text, std::int64_t unix_us);
 /// The frame with the first ask price and the first bid price exchanged.
 [[nodiscard]] std::string with_crossed_book(std::string_view text);
 

@@ -11,6 +11,7 @@ void add_demo(CLI::App& app, int& exit_code);
 void add_watch(CLI::App& app, int& exit_code);
 void add_record(CLI::App& app, int& exit_code);
 void add_sim(CLI::App& app, int& exit_code);
+void add_bench(CLI::App& app, int& exit_code);
 void add_replay(CLI::App& app, int& exit_code);
 void add_inspect(CLI::App& app, int& exit_code);
 void add_verify(CLI::App& app, int& exit_code);

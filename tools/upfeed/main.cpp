@@ -25,6 +25,7 @@ int run(int argc, char** argv) {
   add_watch(app, exit_code);
   add_record(app, exit_code);
   add_sim(app, exit_code);
+  add_bench(app, exit_code);
   add_replay(app, exit_code);
   add_inspect(app, exit_code);
   add_verify(app, exit_code);

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <exception>
 #include <fstream>
+#include <map>
 #include <memory>
 #include <optional>
 #include <thread>
@@ -32,6 +33,7 @@ struct SimArguments {
   std::string speed;
   std::string ca_out;
   sim::SyntheticProfile profile;
+  bool stamp_due = false;
   std::vector<std::string> faults;
   std::string access_key;
   std::string secret_file;
@@ -129,6 +131,7 @@ void announce(const SimArguments& arguments, sim::SimServer& server, const std::
         .field("ca_file", ca_file)
         .field("port", server.port())
         .field("codes", codes)
+        .field("clock_offset_us", server.clock_offset().count())
         .close_object();
   } else {
     line = url + " --ca " + ca_file + "  (" + std::to_string(codes) + " codes)";
@@ -174,11 +177,16 @@ int run_sim(const SimArguments& arguments) {
     say("upfeed sim: --speed is for --replay FILE; the synthetic market is paced by --fps");
     return kExitUsage;
   }
+  if (!arguments.replay.empty() && arguments.stamp_due) {
+    say("upfeed sim: --stamp-due is for the synthetic market; --replay serves frames as they are");
+    return kExitUsage;
+  }
   sim::SimConfig config;
   config.bind = arguments.bind;
   config.port = arguments.port;
   config.seed = arguments.seed;
   config.profile = arguments.profile;
+  config.stamp_due = arguments.stamp_due;
   config.write_ca_to = arguments.ca_out;
   config.enforce_rate_limit = arguments.rate_limits;
   config.connect_limit.is_enforced = arguments.rate_limits;
@@ -237,6 +245,24 @@ void add_trouble_options(CLI::App& command, SimArguments& arguments) {
 
 }  // namespace
 
+void add_pace_options(CLI::App& command, SimArguments& arguments) {
+  const std::map<std::string, sim::Pacing> kPacings{
+      {"market", sim::Pacing::market}, {"burst", sim::Pacing::burst}, {"even", sim::Pacing::even}};
+  command
+      .add_option("--fps", arguments.profile.frames_per_second,
+                  "Frames a second when everything is subscribed")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command
+      .add_option(
+          "--pacing", arguments.profile.pacing,
+          "market (books on a 100 ms grid, the rest by chance), burst (all on ten phases of "
+          "the grid) or even (frame by frame)")
+      ->transform(CLI::CheckedTransformer(kPacings).description(""));
+  command.add_flag("--stamp-due", arguments.stamp_due,
+                   "Time stamps say when a frame was due, in microseconds: for measuring");
+}
+
 void add_sim(CLI::App& app, int& exit_code) {
   auto arguments = std::make_shared<SimArguments>();
   CLI::App* command = app.add_subcommand(
@@ -257,11 +283,7 @@ void add_sim(CLI::App& app, int& exit_code) {
       ->capture_default_str();
   command->add_option("--codes-usdt", arguments->profile.markets.usdt, "Markets quoted in USDT")
       ->capture_default_str();
-  command
-      ->add_option("--fps", arguments->profile.frames_per_second,
-                   "Frames a second when everything is subscribed")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
+  add_pace_options(*command, *arguments);
   add_trouble_options(*command, *arguments);
   command->add_option("--seconds", arguments->seconds, "End after so long; 0: never")
       ->check(CLI::NonNegativeNumber);

@@ -93,6 +93,12 @@ double frames_per_second(const LiveReport& report) {
 
 }  // namespace
 
+void append_json(const StreamCounts& counts, JsonWriter& json) {
+  json.open_object();
+  add_counts(counts, json);
+  json.close_object();
+}
+
 void append_json(const Health& health, std::string& out) {
   JsonWriter json(out);
   json.open_object().field("state", to_string(health.state)).key("reasons").open_list();

@@ -27,6 +27,9 @@ void append_json(const Health& health, std::string& out);
 /// "degraded: one reason; another"
 [[nodiscard]] std::string health_text(const Health& health);
 
+/// One object with the terms of the accounting rule.
+void append_json(const StreamCounts& counts, JsonWriter& json);
+
 /// One JSON object, one line.
 void append_json(const LiveReport& report, std::string& out);
 /// A few lines for a person.

@@ -8,6 +8,15 @@ bool has_avx2() noexcept {
          __builtin_cpu_supports("bmi2") != 0;
 }
 
+// What avx512.cpp is compiled for.
+bool has_avx512() noexcept {
+  return has_avx2() && __builtin_cpu_supports("lzcnt") != 0 &&
+         __builtin_cpu_supports("popcnt") != 0 && __builtin_cpu_supports("avx512f") != 0 &&
+         __builtin_cpu_supports("avx512bw") != 0 && __builtin_cpu_supports("avx512dq") != 0 &&
+         __builtin_cpu_supports("avx512vl") != 0 && __builtin_cpu_supports("avx512vbmi") != 0 &&
+         __builtin_cpu_supports("avx512vbmi2") != 0 && __builtin_cpu_supports("avx512bitalg") != 0;
+}
+
 }  // namespace
 
 bool decode_kernel_supported(DecodeKernel kernel) noexcept {
@@ -18,6 +27,8 @@ bool decode_kernel_supported(DecodeKernel kernel) noexcept {
       return true;
     case DecodeKernel::avx2:
       return has_avx2();
+    case DecodeKernel::avx512:
+      return has_avx512();
   }
   return false;
 }
@@ -25,11 +36,13 @@ bool decode_kernel_supported(DecodeKernel kernel) noexcept {
 detail::FastDecode detail::fast_decoder(DecodeKernel kernel) noexcept {
   switch (kernel) {
     case DecodeKernel::automatic:
-      return has_avx2() ? decode_avx2 : decode_scalar;
+      return has_avx512() ? decode_avx512 : has_avx2() ? decode_avx2 : decode_scalar;
     case DecodeKernel::scalar:
       return decode_scalar;
     case DecodeKernel::avx2:
       return decode_avx2;
+    case DecodeKernel::avx512:
+      return decode_avx512;
     case DecodeKernel::reference:
       break;
   }

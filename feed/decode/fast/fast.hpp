@@ -33,6 +33,8 @@ bool decode_scalar(std::string_view text, const FrameMeta& meta, std::byte* slot
                    const FastContext& context, Decoded& decoded) noexcept;
 bool decode_avx2(std::string_view text, const FrameMeta& meta, std::byte* slot,
                  const FastContext& context, Decoded& decoded) noexcept;
+bool decode_avx512(std::string_view text, const FrameMeta& meta, std::byte* slot,
+                   const FastContext& context, Decoded& decoded) noexcept;
 
 /// nullptr for DecodeKernel::reference.
 /// kernel  one that decode_kernel_supported() here.

@@ -6,8 +6,8 @@
 //   {"type":"trade"   ,"code":"KRW-BTC"   ,"timestamp":1788335180423   ...   }
 //   kPrefix           kKey   text         kKey         number                end
 //
-// Each step takes the place it reads at and returns the place behind, or nullptr to decline; the
-// place is the one thing that the next step waits for, so it never goes through memory.
+// Each step reads where the kernel's cursor stands and moves it on, or declines; within a value,
+// functions take the place they read at and return the place behind, or nullptr to decline.
 //
 // Invariant before each step: at < end. A step reads at most a key and kValueReach bytes beyond at,
 // so it never leaves the padding; what it believed of bytes behind the end comes to light at the
@@ -23,6 +23,12 @@
 //   whole<kEnd>(at, uint64&) -> the same for a number of 18 digits at most.
 //   text<kCapacity>(at, char*) -> bytes of the text up to its closing quote, zero-padded to
 //                              kCapacity; kNoText: too long, or not plain printable ASCII.
+//   Places                     NoCommas or Commas (commas.hpp)
+//   kReadsManyUnits            whether it has
+//   units<kSimple>(at, places, cursor, BookUnit*, count&, read_alone) -> place behind count units
+//                              of an order book whose bracket is at, or at where it reads none. It
+//                              may leave numbers to read_alone<field>(at, end, unit), which is
+//                              false for what is none.
 
 #include <algorithm>
 #include <bit>
@@ -35,6 +41,7 @@
 #include <variant>
 
 #include "decode/decode.hpp"
+#include "decode/fast/commas.hpp"
 #include "decode/fast/fast.hpp"
 #include "decode/fast/fixed_text.hpp"
 #include "decode/fast/spelled.hpp"
@@ -50,13 +57,15 @@ inline constexpr std::size_t kValueReach = 38;
 template <class Kernel>
 class FrameReader {
  public:
-  UPFEED_ALWAYS_INLINE FrameReader(const char* end, const FastContext& context)
-      : end_(end), context_(context) {}
+  UPFEED_ALWAYS_INLINE FrameReader(const char* begin, const char* end, const FastContext& context)
+      : begin_(begin), end_(end), context_(context) {}
 
   /// at  behind the frame's prefix.
   template <class Event, bool kSimple>
   UPFEED_ALWAYS_INLINE bool read(const char* at, const FrameMeta& meta, std::byte* slot,
                                  Decoded& decoded) const noexcept {
+    Places places;
+    if (!places.find(begin_, end_)) return false;
     Event& event = *new (slot) Event;
     event.kind = Event::kKind;
     event.size_bytes = sizeof(Event);
@@ -66,8 +75,10 @@ class FrameReader {
       if (at == nullptr) return false;
     }
     event.present = kFields<Event>[0].bit();
-    at = read_fields<Event, kSimple>(at, event, FieldsFrom1<Event>());
-    if (at == nullptr || at + 1 != end_ || *at != '}') return false;
+    Cursor cursor = places.cursor(at);
+    if (cursor.at() != at) return false;
+    if (!read_fields<Event, kSimple>(places, cursor, event, FieldsFrom1<Event>())) return false;
+    if (cursor.at() + 1 != end_ || *cursor.at() != '}') return false;
     if ((event.present & kRequiredMask<Event>) != kRequiredMask<Event>) return false;
     if (!event.market.valid() && !intern(context_.markets, event)) return false;
     decoded.errc = DecodeErrc::ok;
@@ -81,39 +92,41 @@ class FrameReader {
 
  private:
   using At = const char*;
+  using Places = typename Kernel::Places;
+  using Cursor = typename Places::Cursor;
   template <class Event>
   using FieldsFrom1 = std::make_index_sequence<kFields<Event>.size() - 1>;
 
   template <class Event, bool kSimple, std::size_t... kIndex>
-  UPFEED_ALWAYS_INLINE At read_fields(At at, Event& event, std::index_sequence<kIndex...>) const {
-    static_cast<void>(((at = read_field<Event, kSimple, kIndex + 1>(at, event)) && ...));
-    return at;
+  UPFEED_ALWAYS_INLINE bool read_fields(const Places& places, Cursor& cursor, Event& event,
+                                        std::index_sequence<kIndex...>) const {
+    return (read_field<Event, kSimple, kIndex + 1>(places, cursor, event) && ...);
   }
 
   template <class Event, bool kSimple, std::size_t kIndex>
-  UPFEED_ALWAYS_INLINE At read_field(At at, Event& event) const {
+  UPFEED_ALWAYS_INLINE bool read_field(const Places& places, Cursor& cursor, Event& event) const {
     constexpr const auto& kEntry = kFields<Event>[kIndex];
     constexpr auto kKeyText = kKey<Event, kSimple, kIndex>;
     static_assert(kKeyText.size() + kValueReach <= kDecodePadding + 1);
-    if (at >= end_) return nullptr;
-    if (!starts_with<kKeyText>(at)) return kEntry.required() ? nullptr : at;
-    at += kKeyText.size();
+    if (cursor.at() >= end_) return false;
+    if (!starts_with<kKeyText>(cursor.at())) return !kEntry.required();
+    const At at = cursor.at() + kKeyText.size();
     event.present |= kEntry.bit();
     if constexpr (kEntry.nullable()) {
       if (*at == 'n') {
         event.null |= kEntry.bit();
-        return take<"null">(at);
+        return cursor.go_on(take<"null">(at));
       }
     }
     constexpr auto kMember = std::get<kEntry.slot.index()>(kEntry.slot);
     constexpr char kEnd = kIndex + 1 == kFields<Event>.size() ? '}' : ',';
     using Member = std::remove_const_t<decltype(kMember)>;
     if constexpr (std::is_same_v<Member, CodeSlot>) {
-      return read_code(at, event);
+      return cursor.go_on(read_code(at, event));
     } else if constexpr (std::is_same_v<Member, UnitsSlot>) {
-      return read_units<kSimple>(at, event);
+      return read_units<kSimple>(at, places, cursor, event);
     } else {
-      return read_value<kEnd>(at, event.*kMember);
+      return cursor.go_on(read_value<kEnd>(at, event.*kMember));
     }
   }
 
@@ -299,18 +312,24 @@ class FrameReader {
   // The units of an order book. Between two of them the place is at the comma, so that a comma
   // without a unit behind it is seen.
   template <bool kSimple>
-  UPFEED_ALWAYS_INLINE At read_units(At at, OrderbookEvent& event) const {
+  UPFEED_ALWAYS_INLINE bool read_units(At at, const Places& places, Cursor& cursor,
+                                       OrderbookEvent& event) const {
     Units units{event.unit_array(), context_.wide.data()};
     while (true) {
-      at = read_usual_units<kSimple>(at, end_, units);
+      if constexpr (Kernel::kReadsManyUnits) {
+        at = read_many_units<kSimple>(at, places, cursor, units);
+      } else {
+        at = read_usual_units<kSimple>(at, end_, cursor, units);
+      }
       if (*at == ']' && units.count > 0) break;
-      if (units.count == kBookDepthMax) return nullptr;
+      if (units.count == kBookDepthMax) return false;
       at = read_unit_slowly<kSimple>(at, end_, units);
-      if (at == nullptr) return nullptr;
+      if (at == nullptr) return false;
     }
     if (units.wide) widen(units);
     finish_units(event, units.count, context_.wide, units.wide);
-    return at + 1;
+    cursor.skip(4 * units.count - 1);  // three in each unit, one between two
+    return cursor.go_on(at + 1);
   }
   /// Where units go.
   struct Units {
@@ -320,32 +339,60 @@ class FrameReader {
     bool wide = false;
   };
 
+  template <bool kSimple>
+  __attribute__((noinline)) static At read_many_units(At at, const Places& places,
+                                                      const Cursor& cursor, Units& units) noexcept {
+    const auto read_alone = [&units]<UnitField kField>(At number, At behind, std::size_t index) {
+      return read_alone_at<kField>(number, behind, units, index);
+    };
+    return Kernel::template units<kSimple>(at, places, cursor, units.narrow, units.count,
+                                           read_alone);
+  }
+  template <UnitField kField>
+  __attribute__((noinline)) static bool read_alone_at(At at, At end, Units& units,
+                                                      std::size_t index) noexcept {
+    const Kernel kernel;
+    BookUnit& unit = units.narrow[index];
+    WideUnitSizes& exact = units.exact[index];
+    if constexpr (kField == UnitField::ask_price) {
+      return read_level_price(kernel, at, unit.ask_price) == end;
+    } else if constexpr (kField == UnitField::bid_price) {
+      return read_level_price(kernel, at, unit.bid_price) == end;
+    } else if constexpr (kField == UnitField::ask_size) {
+      return read_level_size<','>(kernel, at, unit.ask_size, exact.ask_size, units.wide) == end;
+    } else {
+      return read_level_size<'}'>(kernel, at, unit.bid_size, exact.bid_size, units.wide) == end;
+    }
+  }
+
   /// Reads units up to the first one that is not as usual. Calls nothing, so that all constants of
   /// the kernel stay in registers.
   template <bool kSimple>
-  __attribute__((noinline)) static At read_usual_units(At at, const char* const end,
+  __attribute__((noinline)) static At read_usual_units(At at, const char* const end, Cursor cursor,
                                                        Units& units) noexcept {
     const Kernel kernel;
     Units read = units;
+    cursor.skip(4 * read.count);
     char opener = read.count == 0 ? '[' : ',';
     while (*at == opener && read.count < kBookDepthMax) {
       BookUnit& unit = read.narrow[read.count];
       WideUnitSizes& exact = read.exact[read.count];
-      At next = at + 1;
-      if (!(next = read_unit_price<UnitField::ask_price, kSimple>(kernel, next, end,
-                                                                  unit.ask_price)) ||
-          !(next = read_unit_price<UnitField::bid_price, kSimple>(kernel, next, end,
-                                                                  unit.bid_price)) ||
-          !(next = read_unit_size<UnitField::ask_size, kSimple>(kernel, next, end, unit.ask_size,
-                                                                exact.ask_size, read.wide)) ||
-          !(next = read_unit_size<UnitField::bid_size, kSimple>(kernel, next, end, unit.bid_size,
-                                                                exact.bid_size, read.wide)) ||
-          *next != '}') {
+      if (!cursor.go_on(read_unit_price<UnitField::ask_price, kSimple>(kernel, at + 1, end,
+                                                                       unit.ask_price)) ||
+          !cursor.go_on(read_unit_price<UnitField::bid_price, kSimple>(kernel, cursor.at(), end,
+                                                                       unit.bid_price)) ||
+          !cursor.go_on(read_unit_size<UnitField::ask_size, kSimple>(
+              kernel, cursor.at(), end, unit.ask_size, exact.ask_size, read.wide))) {
         break;
       }
-      at = next + 1;
+      const At behind = read_unit_size<UnitField::bid_size, kSimple>(
+          kernel, cursor.at(), end, unit.bid_size, exact.bid_size, read.wide);
+      if (behind == nullptr || *behind != '}') break;
       ++read.count;
       opener = ',';
+      at = behind + 1;
+      if (!cursor.go_on(at)) break;  // behind the last unit
+      at = cursor.at();
     }
     units = read;
     return at;
@@ -360,7 +407,9 @@ class FrameReader {
   UPFEED_ALWAYS_INLINE static At read_unit_price(const Kernel& kernel, At at, const char* end,
                                                  Price& out) {
     at = read_unit_key<kField, kSimple>(at, end);
-    if (at == nullptr) return nullptr;
+    return at != nullptr ? read_level_price(kernel, at, out) : nullptr;
+  }
+  UPFEED_ALWAYS_INLINE static At read_level_price(const Kernel& kernel, At at, Price& out) {
     Spelled number;
     std::int64_t magnitude = 0;
     if (!kernel.template scan<','>(at, number)) return nullptr;
@@ -372,8 +421,12 @@ class FrameReader {
   UPFEED_ALWAYS_INLINE static At read_unit_size(const Kernel& kernel, At at, const char* end,
                                                 Quantity& out, WideQuantity& exact, bool& wide) {
     at = read_unit_key<kField, kSimple>(at, end);
-    if (at == nullptr) return nullptr;
     constexpr char kEnd = kField == UnitField::bid_size ? '}' : ',';
+    return at != nullptr ? read_level_size<kEnd>(kernel, at, out, exact, wide) : nullptr;
+  }
+  template <char kEnd>
+  UPFEED_ALWAYS_INLINE static At read_level_size(const Kernel& kernel, At at, Quantity& out,
+                                                 WideQuantity& exact, bool& wide) {
     Spelled number;
     std::int64_t magnitude = 0;
     if (!kernel.template scan<kEnd>(at, number)) return nullptr;
@@ -425,6 +478,7 @@ class FrameReader {
     }
   }
 
+  const char* begin_;
   const char* end_;
   const FastContext& context_;
 };
@@ -452,10 +506,11 @@ class FrameDecoder {
 
  private:
   template <class Event, bool kSimple>
-  __attribute__((noinline)) static bool read(const char* at, const char* end, const FrameMeta& meta,
-                                             std::byte* slot, const FastContext& context,
+  __attribute__((noinline)) static bool read(const char* begin, const char* at, const char* end,
+                                             const FrameMeta& meta, std::byte* slot,
+                                             const FastContext& context,
                                              Decoded& decoded) noexcept {
-    const FrameReader<Kernel> reader(end, context);
+    const FrameReader<Kernel> reader(begin, end, context);
     return reader.template read<Event, kSimple>(at, meta, slot, decoded);
   }
 
@@ -466,7 +521,8 @@ class FrameDecoder {
     const auto reads = [&]<class Event>(std::type_identity<Event>) __attribute__((always_inline)) {
       constexpr auto kPrefixText = kPrefix<Event, kSimple>;
       if (!starts_with<kPrefixText>(begin)) return false;
-      return read<Event, kSimple>(begin + kPrefixText.size(), end, meta, slot, context, decoded);
+      return read<Event, kSimple>(begin, begin + kPrefixText.size(), end, meta, slot, context,
+                                  decoded);
     };
     return reads(std::type_identity<OrderbookEvent>{}) || reads(std::type_identity<TradeEvent>{}) ||
            reads(std::type_identity<TickerEvent>{}) || reads(std::type_identity<CandleEvent>{});

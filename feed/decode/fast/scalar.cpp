@@ -22,6 +22,9 @@ UPFEED_ALWAYS_INLINE std::uint64_t eight_digits(std::uint64_t digits) {
 }
 
 struct Scalar {
+  using Places = NoCommas;
+  static constexpr bool kReadsManyUnits = false;
+
   /// Appends up to 16 digits to value, which is 0; returns how many there were, 17 for more.
   UPFEED_ALWAYS_INLINE static unsigned digits(const char* at, std::uint64_t& value) {
     const unsigned first = upto_eight(at, value);

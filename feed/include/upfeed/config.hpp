@@ -33,7 +33,8 @@ enum class DecodeKernel : std::uint8_t {
   automatic,  ///< the fastest that this processor has
   reference,  ///< simdjson and a strict walk; the others ask it about frames they did not expect
   scalar,     ///< 64-bit words, every processor
-  avx2
+  avx2,
+  avx512  ///< with VBMI2 and BITALG: Ice Lake, Zen 4
 };
 
 /// Where the exchange is. TLS with full verification, always.

@@ -38,6 +38,19 @@ class Histogram {
     max_ = std::max(max_, other.max_);
   }
 
+  /// What was recorded after `earlier`, a copy of this histogram, was taken. Its max() is the upper
+  /// end of the highest bucket in use, so it may be 1/32 too high, too.
+  [[nodiscard]] Histogram since(const Histogram& earlier) const noexcept {
+    Histogram difference;
+    for (std::size_t i = 0; i < counts_.size(); ++i) {
+      difference.counts_[i] = counts_[i] - earlier.counts_[i];
+      if (difference.counts_[i] != 0) difference.max_ = std::min(highest_of(i), max_);
+    }
+    difference.count_ = count_ - earlier.count_;
+    difference.sum_ = sum_ - earlier.sum_;
+    return difference;
+  }
+
   [[nodiscard]] std::uint64_t count() const noexcept { return count_; }
   /// Of all values recorded; may wrap after 2^64.
   [[nodiscard]] std::uint64_t sum() const noexcept { return sum_; }
