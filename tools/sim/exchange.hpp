@@ -275,7 +275,7 @@ class Exchange {
   bool paused_ = false;
   CapturedFrame next_captured_;  ///< when has_next_captured_
   bool has_next_captured_ = false;
-  std::optional<std::int64_t> capture_start_us_;  ///< of its first frame
+  std::optional<std::int64_t> capture_start_us_;         ///< of its first frame
   std::vector<std::vector<CapturedFrame>> kept_frames_;  // [stream * codes + code], one per level
   std::deque<std::pair<CaptureView, std::string>> captured_cache_;  // of the frame in work
   std::size_t captured_cache_used_ = 0;
