@@ -27,7 +27,7 @@ class Record(Program):
     def test_what_was_recorded_replays_with_the_live_hash(self):
         """Goal: the file holds the day. Method: record from the embedded exchange, compare counts
         and hash with the replay; verify and inspect the file."""
-        done, files = self.record("--seconds", 3)
+        done, files = self.record("--seconds", 2)
         summary = summary_of(done.stdout)
         self.assert_accounted(summary)
         recorder = summary["recorder"]
@@ -68,10 +68,10 @@ class Record(Program):
 
     def test_files_rotate_and_replay_as_one(self):
         """Goal: --rotate-age, and several files as one day. Method: a new file every second."""
-        done, files = self.record("--seconds", 4, "--rotate-age", "1s", "--name", "day",
+        done, files = self.record("--seconds", 3, "--rotate-age", "1s", "--name", "day",
                                   "--no-compress")
         summary = summary_of(done.stdout)
-        self.assertGreaterEqual(len(files), 3)
+        self.assertGreaterEqual(len(files), 2)
         self.assertEqual(len(files), summary["recorder"]["files"])
         self.assertTrue(all(path.name.startswith("day-") for path in files))
         for order in (files, files[::-1]):
@@ -110,7 +110,7 @@ class Record(Program):
         small.mkdir()
         saved.mkdir()
         script = ('mount -t tmpfs -o size=256k none "$1" && "$2" record --all --endpoint sim '
-                  '--out "$1" --no-compress --seconds 4; code=$?; cp "$1"/*.upcap "$3"; exit $code')
+                  '--out "$1" --no-compress --seconds 3; code=$?; cp "$1"/*.upcap "$3"; exit $code')
         done = subprocess.run(["unshare", "-m", "sh", "-c", script, "sh", small, PROGRAM, saved],
                               capture_output=True, text=True, timeout=DEADLINE_S)
         self.assertEqual(done.returncode, 6, done.stderr)
