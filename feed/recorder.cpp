@@ -336,9 +336,12 @@ Recorder::~Recorder() {
   static_cast<void>(wait(kLimitNs));
 }
 
-Result<std::unique_ptr<Recorder>> Recorder::open(const FeedConfig& config, std::size_t taps) {
+Result<std::unique_ptr<Recorder>> Recorder::open(const FeedConfig& config, std::size_t taps,
+                                                 const capture::CaptureCalls* calls) {
   const CaptureNow now{.mono_ns = mono_now().ns, .unix_ns = wall_now_ns()};
-  auto writer = CaptureWriter::open(writer_config(config), now);
+  capture::CaptureWriterConfig to_writer = writer_config(config);
+  if (calls != nullptr) to_writer.calls = *calls;
+  auto writer = CaptureWriter::open(std::move(to_writer), now);
   if (!writer) return Error{Errc::system, "record: " + writer.error().message};
   try {
     auto state = std::make_shared<State>(config, taps);

@@ -31,6 +31,10 @@
 #include "upfeed/metrics.hpp"
 #include "upfeed/spsc_ring.hpp"
 
+namespace upfeed::capture {
+struct CaptureCalls;
+}
+
 namespace upfeed::detail {
 
 /// One I/O thread's end of the recorder.
@@ -85,10 +89,11 @@ class RecordTap {
 
 class Recorder {
  public:
-  /// Opens the first file and starts the thread. taps  one per I/O thread.
+  /// Opens the first file and starts the thread. taps  one per I/O thread. calls  of a test; null:
+  /// the system's.
   /// errors  system: the folder, its lock, the file, a thread.
-  [[nodiscard]] static Result<std::unique_ptr<Recorder>> open(const FeedConfig& config,
-                                                              std::size_t taps);
+  [[nodiscard]] static Result<std::unique_ptr<Recorder>> open(
+      const FeedConfig& config, std::size_t taps, const capture::CaptureCalls* calls = nullptr);
   ~Recorder();
   Recorder(const Recorder&) = delete;
   Recorder& operator=(const Recorder&) = delete;

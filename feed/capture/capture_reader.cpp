@@ -1,5 +1,6 @@
 // Tells what a file is and gives its frames out in one shape.
 #include <array>
+#include <bit>
 #include <utility>
 #include <variant>
 
@@ -39,9 +40,18 @@ CapturedType type_of(RecordType type) {
   return CapturedType::unknown;
 }
 
-/// A file cut off within the magic is an .upcap file too.
+/// A file cut off within the magic is an .upcap file too, and one with a few damaged bits in it:
+/// nothing else begins with bytes like these.
 bool is_upcap(std::string_view start) {
-  return !start.empty() && start == capture::kFileMagic.substr(0, start.size());
+  constexpr int kDamagedBitsMax = 4;
+  if (start.size() < capture::kFileMagic.size()) {
+    return !start.empty() && start == capture::kFileMagic.substr(0, start.size());
+  }
+  int damaged_bits = 0;
+  for (std::size_t i = 0; i < capture::kFileMagic.size(); ++i) {
+    damaged_bits += std::popcount(static_cast<unsigned char>(start[i] ^ capture::kFileMagic[i]));
+  }
+  return damaged_bits <= kDamagedBitsMax;
 }
 
 Result<AnyReader> open_any(const std::string& path, CaptureOptions options) {

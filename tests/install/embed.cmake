@@ -26,6 +26,7 @@ endif()
 run(${CMAKE_COMMAND} -S ${source}/tests/install/consumer -B ${work}/build -G ${generator} ${options})
 run(${CMAKE_COMMAND} --build ${work}/build -j 2)
 run(${work}/build/consumer)
+run(${work}/build/strategy ${source}/tests/data/default.upcap)
 
 # Who embeds the library gets no tests, tools or benches to build.
 foreach(folder tests tools bench)

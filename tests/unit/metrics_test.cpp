@@ -231,6 +231,37 @@ TEST(Prometheus, connections_and_threads_are_told_exactly) {
   EXPECT_EQ(scrape.at("upfeed_health"), static_cast<double>(assess(metrics).state));
 }
 
+// Goal: a recorder is told exactly, and not at all where there is none. Method: another number in
+// each counter.
+TEST(Prometheus, a_recorder_is_told_exactly) {
+  FeedMetrics metrics = filled();
+  EXPECT_EQ(prometheus_text(metrics).find("recorder"), std::string::npos);
+  RecorderMetrics& recorder = metrics.recorder;
+  recorder = {.state = RecorderState::disk_full,
+              .frames = 1,
+              .bytes_in = 2,
+              .bytes_out = 3,
+              .records_lost = 4,
+              .bytes_lost = 5,
+              .files = 6,
+              .failures = 7,
+              .ring_bytes = 8,
+              .ring_bytes_high = 9};
+  const Scrape scrape(prometheus_text(metrics));
+  const std::pair<const char*, double> kSamples[] = {
+      {"upfeed_recorder_frames_total", 1},
+      {"upfeed_recorder_payload_bytes_total", 2},
+      {"upfeed_recorder_written_bytes_total", 3},
+      {"upfeed_recorder_lost_records_total", 4},
+      {"upfeed_recorder_lost_bytes_total", 5},
+      {"upfeed_recorder_files_total", 6},
+      {"upfeed_recorder_failures_total", 7},
+      {"upfeed_recorder_ring_bytes{what=\"capacity\"}", 8},
+      {"upfeed_recorder_ring_bytes{what=\"high\"}", 9},
+      {"upfeed_recorder_state{state=\"disk_full\"}", 1}};
+  for (const auto& [name, value] : kSamples) EXPECT_EQ(scrape.at(name), value) << name;
+}
+
 // Goal: what is not known is left out instead of told as a number. Method: empty metrics.
 TEST(Prometheus, unknown_values_are_left_out) {
   FeedMetrics metrics;
@@ -342,6 +373,13 @@ constexpr HealthCase kHealthCases[] = {
      [](FeedMetrics& m) { m.connections[0].certificate_days_left = 13; }},
     {HealthState::degraded, "the ring is full: 9 records wait for room; the callbacks are too slow",
      [](FeedMetrics& m) { m.pending_records = 9; }},
+    {HealthState::degraded, "recording fails: write \"x\": No space left on device",
+     [](FeedMetrics& m) {
+       m.recorder.state = RecorderState::disk_full;
+       m.recorder.error = "write \"x\": No space left on device";
+     }},
+    {HealthState::degraded, "the recording has lost 3 records",
+     [](FeedMetrics& m) { m.recorder.records_lost = 3; }},
     {HealthState::degraded, "events wait 1.2 s for the dispatcher",
      [](FeedMetrics& m) { m.queueing_ns = 1'250'000'000; }},
 };

@@ -110,7 +110,7 @@ struct RecordConfig {
   std::chrono::milliseconds rotate_after{3'600'000};
   /// The longest that a frame stays in memory, 10 ms to 60 s.
   std::chrono::milliseconds flush_interval{1'000};
-  bool compress = true;  ///< zstd, about a sixth of the size
+  bool compress = true;  ///< zstd, about a fifth of the size
   RecordSync sync = RecordSync::never;
   /// Of the ring between each I/O thread and the recorder: what a slow disk may hold up. A power of
   /// two from 64 KiB to 1 GiB; frames that do not fit in it are lost for the recording.

@@ -98,8 +98,8 @@ struct RecorderMetrics {
   std::uint64_t failures = 0;      ///< writes that the system refused, files that it did not open
   std::uint64_t ring_bytes = 0;    ///< capacity of each ring to the recorder
   std::uint64_t ring_bytes_high = 0;  ///< the most ever used of one
-  std::string path;                   ///< of the present file; empty: none
-  std::string error;                  ///< why it is failing, or was the last time; empty: never
+  std::string path{};                 ///< of the present file; empty: none
+  std::string error{};                ///< why it is failing, or was the last time; empty: never
 };
 
 /// Of Feed::replay().
