@@ -12,8 +12,8 @@ constexpr int kEventsPerStep = 256;
 // As fast as possible means as fast as the slowest connection: further behind than this, wait.
 constexpr std::size_t kCongestedBytes = 1U << 20;
 constexpr std::int64_t kCongestionPollUs = 200;
-// So long before they are due frames with due stamps are written, so that at that time they only
-// have to be sent.
+// At most so long before they are due frames with due stamps are written, and at least half of it,
+// so that at that time they only have to be sent.
 constexpr std::int64_t kPrepareUs = 5'000;
 
 /// Converts between the source's time and the clock.
@@ -52,23 +52,26 @@ void Exchange::start_source(std::int64_t now_us) {
 
 std::int64_t Exchange::advance(std::int64_t now_us) {
   run_timers(now_us / 1000);
-  send_prepared(now_us);
+  // What was due goes out before the next frames are written.
+  if (send_prepared(now_us)) return now_us;
   std::int64_t due_us = run_source(now_us);
   if (!prepared_.empty()) due_us = std::min(due_us, prepared_.front().due_us);
   return std::min(due_us, next_timer_ms() * 1000);
 }
 
-void Exchange::send_prepared(std::int64_t now_us) {
+bool Exchange::send_prepared(std::int64_t now_us) {
+  const std::size_t before = prepared_.size();
   for (; !prepared_.empty() && prepared_.front().due_us <= now_us; prepared_.pop_front()) {
     const PreparedFrame& frame = prepared_.front();
     Connection* const connection = find(frame.id);
     if (connection != nullptr && !connection->is_slow) push(*connection, frame.payload);
   }
+  return prepared_.size() != before;
 }
 
-bool Exchange::is_congested() const {
+bool Exchange::is_behind(std::size_t bytes) const {
   return std::any_of(open_.begin(), open_.end(), [&](const auto& entry) {
-    return transport_.queued_bytes(entry.first) > kCongestedBytes;
+    return transport_.queued_bytes(entry.first) > bytes;
   });
 }
 
@@ -76,18 +79,23 @@ std::int64_t Exchange::run_source(std::int64_t now_us) {
   if (!started_ || finished_) return kNever;
   const bool flat_out = options_.speed == 0;
   if (flat_out && (route_count_ == 0 || paused_)) return kNever;
-  if (flat_out && is_congested()) return now_us + kCongestionPollUs;
+  if (flat_out && is_behind(kCongestedBytes)) return now_us + kCongestionPollUs;
   return market_ ? run_market(now_us) : run_capture(now_us);
 }
 
 std::int64_t Exchange::run_market(std::int64_t now_us) {
   const Pace pace{clock_start_us_, market_start_us_, options_.speed};
   const std::int64_t ahead_us = options_.stamp_due ? kPrepareUs : 0;
+  // What was due goes all the way to the network first, unless the next frames become urgent.
+  if (ahead_us > 0 && is_behind(0) &&
+      market_->next_due_us() > pace.source_time_us(now_us + ahead_us / 4)) {
+    return now_us;
+  }
   const std::int64_t until_us = pace.source_time_us(now_us + ahead_us);
   for (int i = 0; i < kEventsPerStep; ++i) {
     const std::int64_t due_us = market_->next_due_us();
     if (due_us == kNever) return kNever;
-    if (due_us > until_us) return pace.clock_time_us(due_us) - ahead_us;
+    if (due_us > until_us) return pace.clock_time_us(due_us) - ahead_us / 2;
     if (options_.stamp_due) stamp_us_ = pace.due_us(due_us);
     deliver(market_->step());
     if (finished_) return kNever;

@@ -204,9 +204,11 @@ class Exchange {
   std::int64_t run_capture(std::int64_t now_us);
   void start_source(std::int64_t now_us);
   std::int64_t run_source(std::int64_t now_us);
-  [[nodiscard]] bool is_congested() const;
+  /// The network has not taken more than so many bytes of some connection yet.
+  [[nodiscard]] bool is_behind(std::size_t bytes) const;
 
-  void send_prepared(std::int64_t now_us);
+  /// False: there was nothing to send.
+  bool send_prepared(std::int64_t now_us);
   void deliver(const Event& event);
   void deliver_stream(const Event& event, std::size_t stream);
   /// Keeps the frame, and leaves anything in its place.
