@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "frames.hpp"
+#include "gates.hpp"
 #include "harness.hpp"
 
 namespace upfeed::bench {
@@ -194,6 +195,8 @@ void prepare() {
   add("apply_30_units_thin/vs_memcpy_of_levels", thin, apply, copy);
   add("apply_30_units_wide/vs_memcpy_of_levels", wide, apply, copy);
   add("shared_publish/vs_memcpy_of_book", slots, publish, copy_book);
+  add_gate(Gate::ratio("G7", "apply_30_units/vs_memcpy_of_levels", 1.6, 2.5));
+  add_gate(Gate::speedup("G7", "apply_30_units/vs_map_rebuild", 60, 40));
 }
 
 }  // namespace

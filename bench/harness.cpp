@@ -108,8 +108,10 @@ void Comparison::start_pair() noexcept {
   preemptions_at_start_ = preemptions();
 }
 
-void Comparison::end_pair(double ours_s, double other_s) {
-  pairs_.push_back({ours_s, other_s, preemptions() == preemptions_at_start_});
+bool Comparison::end_pair(double ours_s, double other_s) {
+  const bool clean = preemptions() == preemptions_at_start_;
+  pairs_.push_back({ours_s, other_s, clean});
+  return clean;
 }
 
 void Comparison::report(benchmark::State& state) const {
@@ -132,6 +134,29 @@ void Comparison::report(benchmark::State& state) const {
   state.counters[kPairs] = static_cast<double>(ratios.size());
   state.counters[kClean] =
       pairs_.empty() ? 0 : static_cast<double>(clean) / static_cast<double>(pairs_.size());
+}
+
+void Rate::start_round() noexcept {
+  preemptions_at_start_ = preemptions();
+}
+
+void Rate::end_round(double seconds) {
+  rounds_.push_back({seconds, preemptions() == preemptions_at_start_});
+}
+
+void Rate::report(benchmark::State& state) const {
+  const auto clean = std::ranges::count_if(rounds_, &Round::clean);
+  std::vector<double> rates;
+  for (const Round& round : rounds_) {
+    if (clean >= kCleanRoundsMin && !round.clean) continue;
+    rates.push_back(static_cast<double>(operations_) / round.seconds);
+  }
+  state.counters[kPerSecond] = quartile(rates, 2);
+  state.counters[std::string(kPerSecond) + kQuarterLow] = quartile(rates, 1);
+  state.counters[std::string(kPerSecond) + kQuarterHigh] = quartile(rates, 3);
+  state.counters[kPairs] = static_cast<double>(rates.size());
+  state.counters[kClean] =
+      rounds_.empty() ? 0 : static_cast<double>(clean) / static_cast<double>(rounds_.size());
 }
 
 }  // namespace upfeed::bench

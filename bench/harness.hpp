@@ -42,6 +42,7 @@ inline constexpr const char* kRatio = "ratio";
 inline constexpr const char* kSpeedup = "speedup";  ///< no counter: 1 / ratio, in gates
 inline constexpr const char* kQuarterLow = "_q1";
 inline constexpr const char* kQuarterHigh = "_q3";
+inline constexpr const char* kPerSecond = "per_s";
 inline constexpr const char* kPairs = "pairs";
 inline constexpr const char* kClean = "clean";
 
@@ -52,8 +53,8 @@ class Comparison {
   explicit Comparison(std::int64_t operations) : operations_(operations) {}
 
   void start_pair() noexcept;
-  /// Seconds that each side took since start_pair().
-  void end_pair(double ours_s, double other_s);
+  /// Seconds that each side took since start_pair(). True: the pair was undisturbed.
+  bool end_pair(double ours_s, double other_s);
   /// Sets the counters ours_ns and other_ns (median times of one operation), ratio (median of ours
   /// to other within a pair, below 1: ours is faster), ratio_q1 and ratio_q3 (the quarters around
   /// it), pairs (how many the medians are over) and clean (fraction of undisturbed pairs; with
@@ -72,6 +73,31 @@ class Comparison {
   std::int64_t operations_;
   std::int64_t preemptions_at_start_ = 0;
   std::vector<Pair> pairs_;
+};
+
+/// Times of rounds of one thing alone, where what counts is how many a second.
+class Rate {
+ public:
+  /// operations  in each round.
+  explicit Rate(std::int64_t operations) : operations_(operations) {}
+
+  void start_round() noexcept;
+  void end_round(double seconds);
+  /// Sets the counters per_s (median) with the quarters per_s_q1 and per_s_q3 around it, pairs
+  /// (here: rounds) and clean, as a Comparison does.
+  void report(benchmark::State& state) const;
+
+ private:
+  static constexpr std::int64_t kCleanRoundsMin = 10;
+
+  struct Round {
+    double seconds;
+    bool clean;
+  };
+
+  std::int64_t operations_;
+  std::int64_t preemptions_at_start_ = 0;
+  std::vector<Round> rounds_;
 };
 
 /// Runs two rounds in turn while the benchmark lasts; its own time column is that of a pair.

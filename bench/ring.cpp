@@ -20,6 +20,7 @@
 #include <string>
 #include <thread>
 
+#include "gates.hpp"
 #include "harness.hpp"
 #include "index_ring.hpp"
 
@@ -298,6 +299,10 @@ void prepare() {
   add_round_trip<Ours<56>, Hop>("56/vs_bare_hop", cpus);
   add_size<56>(cpus);  // the largest payload that shares one cache line with its commit word
   add_size<1024>(cpus);
+  add_gate(Gate::ratio("G4", "round_trip_half/56/vs_index_ring", 0.80, 0.95));
+  add_gate(Gate::ratio("G4", "round_trip_half/1024/vs_index_ring", 0.97, 1.05));
+  add_gate(Gate::ratio("G4", "round_trip_half/8/vs_bare_hop", 1.5, 1.5));
+  add_gate(Gate::ratio("G4", "round_trip_half/56/vs_bare_hop", 1.5, 1.5));
 }
 
 }  // namespace

@@ -209,8 +209,11 @@ void Connection::stop() {
 // ------------------------------------------------------------------------------------
 
 std::size_t Connection::receive() {
-  std::size_t messages = 0;
-  for (int reads = 0; reads < kReadsPerStep && socket_ != nullptr; ++reads) {
+  std::size_t work = 0;
+  // The kernel is asked once a step. Asking until it has nothing more would cost a call for each
+  // read, before the dispatcher is woken and before the thread's other connections are served.
+  for (int reads = 0; reads < kReadsPerStep; ++reads) {
+    if (reads != 0 && (socket_ == nullptr || !socket_->has_buffered())) break;
     const net::ReadResult read = socket_->read(parser_.prepare());
     if (read.status == net::ReadStatus::need_more) break;
     counters_.receive_calls.add(socket_->receive_calls() - receive_calls_seen_);
@@ -226,9 +229,10 @@ std::size_t Connection::receive() {
     const MonoTime now = mono_now();
     session_.on_bytes(now);
     parser_.commit(read.bytes);
-    messages += parse(read, now);
+    // A part of a message is work, too: the rest is most likely there.
+    work += std::max<std::size_t>(parse(read, now), 1);
   }
-  return messages;
+  return work;
 }
 
 std::size_t Connection::parse(const net::ReadResult& read, MonoTime now) {
@@ -241,8 +245,8 @@ std::size_t Connection::parse(const net::ReadResult& read, MonoTime now) {
   net::WsMessage message;
   net::ParseStatus status = parser_.next(message);
   for (; status == net::ParseStatus::ready && socket_ != nullptr; status = parser_.next(message)) {
-    // A second message out of one read came with the same segment or record.
-    const bool shared = read.kernel_time_shared || messages != 0;
+    // Several messages out of one read came with the same segment or record.
+    const bool shared = read.kernel_time_shared || messages != 0 || parser_.mid_message();
     meta.flags = shared ? std::uint16_t{kKernelTimeShared} : std::uint16_t{0};
     ++messages;
     handle(message, meta);

@@ -79,6 +79,7 @@ class Connection {
   [[nodiscard]] const Session& session() const noexcept { return session_; }
 
  private:
+  /// TLS records of what one receive has brought, before others get their turn.
   static constexpr int kReadsPerStep = 16;
 
   std::size_t receive();

@@ -24,7 +24,7 @@ namespace upfeed::net {
 namespace {
 
 // A burst of the whole market (855 books of 2.8 KB on a 100 ms grid is about 220 KB per tick) comes
-// in one receive. Only the pages that a receive really filled are ever touched.
+// in one receive.
 constexpr std::size_t kReceiveBytes = std::size_t{256} << 10;
 
 // Largest request: every code in every stream, about 120 KB.
@@ -130,7 +130,10 @@ TlsSocket::TlsSocket(UniqueFd fd, TlsContext context)
     : fd_(std::move(fd)),
       rx_(std::make_unique_for_overwrite<char[]>(kReceiveBytes)),
       tx_(std::make_unique_for_overwrite<char[]>(kSendBytes)),
-      context_(std::move(context)) {}
+      context_(std::move(context)) {
+  // On the thread of the dial: no burst is to meet a page that was never touched.
+  std::memset(rx_.get(), 0, kReceiveBytes);
+}
 
 TlsSocket::~TlsSocket() {
   close_now(false);

@@ -1,8 +1,9 @@
 #pragma once
 
-// Proves that a thread does not touch the heap. Linking this file puts its malloc family in front
-// of the C library's for the whole process, shared libraries included, so operator new and
-// OpenSSL's CRYPTO_malloc are seen as well:
+// Proves that a thread does not touch the heap, and takes no lock. Linking this file puts its
+// malloc family, and the mutexes, rwlocks and conditions of pthread, in front of the C library's
+// for the whole process, shared libraries included, so operator new, std::mutex and OpenSSL are
+// seen as well:
 //
 //   new / std::vector / SSL_read -> malloc (here) -> watched thread? -> who called? -> counted
 //                                        \-> __libc_malloc, always
@@ -44,9 +45,12 @@ void watch_threads_named(std::initializer_list<std::string_view> names) noexcept
 void reset() noexcept;
 
 [[nodiscard]] Counts counts() noexcept;
+/// Likewise locks asked for, contended or not: mutexes, rwlocks, waits for a condition.
+[[nodiscard]] Counts lock_counts() noexcept;
 
 /// The counts and, for each kind, the call stacks of the first allocations, innermost frame first.
 /// A frame is "symbol (module+0xoffset)"; `addr2line -e module 0xoffset` gives its line.
 [[nodiscard]] std::string report();
+[[nodiscard]] std::string lock_report();
 
 }  // namespace alloc_guard

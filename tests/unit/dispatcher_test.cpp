@@ -341,4 +341,35 @@ TEST(Dispatcher, wanted_sets_merge_over_clients) {
   EXPECT_TRUE(pipe.wanted().empty());
 }
 
+// Goal: a ring that is full does not keep another one waiting. Method: two rings, a thousand trades
+// in the first and one in the second; the one comes after a batch at most.
+TEST(Dispatcher, rings_are_served_in_turns) {
+  PipelineHarness first(1U << 20U);
+  SpscRing second_ring(64U << 10U, kEventBytesMax);
+  IntakeCounters second_counters;
+  Outlet second_outlet(second_ring, second_counters, 16);
+  Intake second(first.markets, UnknownMarkets::intern, 1U << 16U, second_outlet, second_counters);
+  std::vector<detail::WantedMailbox> mailboxes(detail::ConnectionPlan(first.config).count());
+  detail::Dispatcher dispatcher(first.markets, {&first.ring, &second_ring},
+                                detail::ConnectionPlan(first.config), mailboxes, false);
+  for (std::uint64_t id = 1; id <= 1000; ++id) first.push(PipelineHarness::trade("KRW-BTC", id));
+  std::string text = PipelineHarness::trade("KRW-ETH", 1);
+  const std::size_t size = text.size();
+  text.append(kDecodePadding, ' ');
+  static_cast<void>(second.accept({text.data(), size}, {.connection = 1, .epoch = 1},
+                                  [](const EventHeader&) noexcept {}));
+  ASSERT_FALSE(first.outlet.pending()) << "the ring is large enough";
+  static_cast<void>(dispatcher.begin_poll());
+  std::size_t before_eth = 0;
+  for (;; ++before_eth) {
+    const detail::Dispatched next = dispatcher.next();
+    ASSERT_NE(next.event, nullptr);
+    const bool found = next.event->code.view() == "KRW-ETH";
+    dispatcher.finish();
+    if (found) break;
+  }
+  dispatcher.end_poll();
+  EXPECT_EQ(before_eth, 64U);
+}
+
 }  // namespace

@@ -26,6 +26,22 @@ TEST(Outlet, with_room_every_event_goes_straight_through) {
   EXPECT_EQ(pipe.poll(), 2U);
 }
 
+// Goal: a book of 5 units takes the room of 5 units, whatever was claimed for it. Method: the
+// ring's own count of used bytes.
+TEST(Outlet, records_are_as_large_as_what_is_in_them) {
+  PipelineHarness pipe;
+  for (const int units : {1, 5, 15, 30}) {
+    const std::size_t before = pipe.ring.used_bytes();
+    pipe.push(PipelineHarness::book("KRW-BTC", units, 100, units));
+    const std::size_t payload =
+        sizeof(OrderbookEvent) + static_cast<std::size_t>(units) * sizeof(BookUnit);
+    EXPECT_EQ(pipe.ring.used_bytes() - before, SpscRing::footprint_bytes(payload)) << units;
+  }
+  const std::size_t before = pipe.ring.used_bytes();
+  pipe.push(PipelineHarness::trade("KRW-BTC", 1));
+  EXPECT_EQ(pipe.ring.used_bytes() - before, SpscRing::footprint_bytes(sizeof(TradeEvent)));
+}
+
 // Goal: while the reader stands still, books and tickers keep their newest value, trades are lost
 // by name, and every event is accounted for. Method: flood a small ring, then drain and add up.
 TEST(Outlet, overflow_keeps_newest_values_and_names_what_was_lost) {
