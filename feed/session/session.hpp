@@ -290,13 +290,13 @@ class Session {
   MonoTime last_request_;
   MonoTime last_event_;
   MonoTime last_up_;
-  MonoTime up_deadline_ = kNever;     ///< kNever: no UP came yet
-  MonoTime silence_at_ = kNever;      ///< next look at silent streams
-  MonoTime probe_allowed_at_;         ///< no doubt before
-  MonoTime probe_at_;                 ///< until then a probe waits for the list
-  MonoTime accept_at_ = kNever;       ///< no error until then: the last request is accepted
-  MonoTime audit_deadline_ = kNever;  ///< of the audit that is out
-  std::string audit_ticket_;          ///< empty: none is out
+  MonoTime up_deadline_ = kNever;        ///< kNever: no UP came yet
+  MonoTime silence_at_ = kNever;         ///< next look at silent streams
+  MonoTime probe_allowed_at_;            ///< no doubt before
+  MonoTime probe_at_;                    ///< until then a probe waits for the list
+  MonoTime accept_at_ = kNever;          ///< no error until then: the last request is accepted
+  MonoTime audit_deadline_ = kNever;     ///< of the audit that is out
+  std::string audit_ticket_;             ///< empty: none is out
   std::uint32_t requests_in_epoch_ = 0;  ///< of the last request, in its ticket
   std::uint32_t lists_in_epoch_ = 0;
   std::uint32_t bad_frames_in_row_ = 0;

@@ -12,10 +12,12 @@
 //   a snapshot with nothing newer than what came before  quiet: its limit doubles until data flows
 //   a snapshot with something newer, that the exchange   lost: we should have been sent it
 //     had at least kNewsGraceNs before the probe
-//   a snapshot with something newer than that            undecided: the probe may have overtaken its
-//                                                        frame. A REALTIME frame tells that it lives;
-//                                                        without one it is looked at again, and if
-//                                                        that shows something newer still, it is lost
+//   a snapshot with something newer than that            undecided: the probe may have overtaken
+//   its
+//                                                        frame. A REALTIME frame tells that it
+//                                                        lives; without one it is looked at again,
+//                                                        and if that shows something newer still,
+//                                                        it is lost
 //   none, though the server lives                        lost
 //
 // A stream that was lost is told at once, and its probe has asked for it again. Lost once more
@@ -29,8 +31,8 @@
 // of their streams. Only a list that named a stream before can show its loss by not naming it: how
 // the exchange spells its lists is hardly documented, and a spelling is no loss.
 //
-// Not told: a stream in a market that never rests, dropped while the list goes on naming it, that the
-// first probe brings back. Its answer looks like that of a market which has just woken up.
+// Not told: a stream in a market that never rests, dropped while the list goes on naming it, that
+// the first probe brings back. Its answer looks like that of a market which has just woken up.
 //
 // Probes are rare: all streams that would be due within probe_spacing go into one request.
 #pragma once
@@ -108,7 +110,7 @@ struct Stamp {
 struct SilenceVerdict {
   WantedSet silent;        ///< Lost; asked once more.
   WantedSet still_silent;  ///< Asked once more, and lost again.
-  WantedSet never_seen;    ///< Had sent nothing before, either: reported like a missing first frame.
+  WantedSet never_seen;  ///< Had sent nothing before, either: reported like a missing first frame.
 };
 
 }  // namespace upfeed

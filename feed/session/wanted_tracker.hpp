@@ -38,9 +38,9 @@
 namespace upfeed {
 
 enum class StreamStage : std::uint8_t {
-  unasked,  ///< In no request of this connection yet.
-  asked,    ///< In a request; nothing came yet.
-  overdue,  ///< Likewise, and reported.
+  unasked,    ///< In no request of this connection yet.
+  asked,      ///< In a request; nothing came yet.
+  overdue,    ///< Likewise, and reported.
   arrived,    ///< A frame came: the stream is live, or, for snapshot_only, finished.
   suspect,    ///< Silent for too long: the next request asks for its snapshot.
   probed,     ///< That request is out; the answer tells quiet from lost.

@@ -1,6 +1,6 @@
-// What an exchange may do that is legal or nearly so: floods of pings, snapshots out of place, trades
-// twice and out of order, books that cross, clocks that are off. Nothing of it costs the connection
-// or goes by unseen.
+// What an exchange may do that is legal or nearly so: floods of pings, snapshots out of place,
+// trades twice and out of order, books that cross, clocks that are off. Nothing of it costs the
+// connection or goes by unseen.
 
 #include <gtest/gtest.h>
 
@@ -63,11 +63,12 @@ TEST(FeedOddities, a_flood_of_pings_harms_nothing) {
   EXPECT_TRUE(feed.stop().ok());
 }
 
-// Goal: wherever snapshots come, behind REALTIME frames, twice or not at all, each final book is the
-// exchange's own, since each frame is a whole book. Method: until the exchange falls silent.
+// Goal: wherever snapshots come, behind REALTIME frames, twice or not at all, each final book is
+// the exchange's own, since each frame is a whole book. Method: until the exchange falls silent.
 TEST(FeedOddities, snapshots_may_come_late_twice_or_never) {
-  for (const sim::SnapshotOrder order : {sim::SnapshotOrder::after_realtime,
-                                         sim::SnapshotOrder::both_twice, sim::SnapshotOrder::none}) {
+  for (const sim::SnapshotOrder order :
+       {sim::SnapshotOrder::after_realtime, sim::SnapshotOrder::both_twice,
+        sim::SnapshotOrder::none}) {
     sim::SimConfig sim = LiveHarness::small(2'000);
     sim.frame_limit = 4'000;
     sim.faults = {sim::faults::snapshots(order)};
@@ -122,8 +123,8 @@ TEST(FeedOddities, trades_come_as_they_were_sent) {
   ASSERT_TRUE(eventually([&] { return delivered > 100; }));
   wait_for_silence(feed);
   const StreamCounts total = feed.metrics().total();
-  EXPECT_EQ(total.received, total.delivered + total.conflated + total.dropped + total.refused +
-                                total.superseded);
+  EXPECT_EQ(total.received,
+            total.delivered + total.conflated + total.dropped + total.refused + total.superseded);
   const std::lock_guard lock(mutex);
   std::cout << delivered << " trades, " << repeated << " twice, " << backwards << " late, "
             << total.superseded << " superseded\n";
@@ -131,8 +132,8 @@ TEST(FeedOddities, trades_come_as_they_were_sent) {
   EXPECT_EQ(feed.metrics().reconnects, 0U);
 }
 
-// Goal: a book whose best prices cross is never shown as good: stale with its fault, the best prices
-// empty, counted.
+// Goal: a book whose best prices cross is never shown as good: stale with its fault, the best
+// prices empty, counted.
 TEST(FeedOddities, crossed_books_are_never_good) {
   sim::SimConfig sim = LiveHarness::small(500);
   sim.faults = {sim::faults::cross_books()};
@@ -171,19 +172,16 @@ TEST(FeedOddities, clocks_that_are_off_are_told_and_believed_in_nothing) {
     std::atomic<int> good = 0;
     std::atomic<int> bad = 0;
     ASSERT_TRUE(client
-                    .subscribe_ticker(live.server->codes(),
-                                      [&](const TickerEvent& event) {
-                                        const auto now =
-                                            std::chrono::duration_cast<std::chrono::microseconds>(
-                                                std::chrono::system_clock::now()
-                                                    .time_since_epoch())
-                                                .count();
-                                        const auto off =
-                                            std::chrono::microseconds(
-                                                event.timestamp.unix_us() - now) -
-                                            by;
-                                        ++(off < 1min && off > -1min ? good : bad);
-                                      })
+                    .subscribe_ticker(
+                        live.server->codes(),
+                        [&](const TickerEvent& event) {
+                          const auto now = std::chrono::duration_cast<std::chrono::microseconds>(
+                                               std::chrono::system_clock::now().time_since_epoch())
+                                               .count();
+                          const auto off =
+                              std::chrono::microseconds(event.timestamp.unix_us() - now) - by;
+                          ++(off < 1min && off > -1min ? good : bad);
+                        })
                     .ok());
     ASSERT_TRUE(feed.start().ok());
     EXPECT_TRUE(eventually([&] { return good > 100; }));

@@ -33,13 +33,12 @@ constexpr test::Masked kBase64Third("OcTd2VHowUGNYdzRMYlI5c0hkMkttWWY2SmdVZTFBYV
 
 test::MemoryHits find_secret() {
   return test::find_in_memory(
-      {kSecret.view(), kBase64.view(), kBase64Second.view(), kBase64Third.view()},
-      kSecret.kMask);
+      {kSecret.view(), kBase64.view(), kBase64Second.view(), kBase64Third.view()}, kSecret.kMask);
 }
 
 /// What the client's process tells: its hits, and whether it was logged in.
 struct Report {
-  bool works = false;       ///< a plain copy on the heap is found, as long as it is there
+  bool works = false;  ///< a plain copy on the heap is found, as long as it is there
   bool logged_in = false;
   test::MemoryHits before;  ///< with the keys loaded
   test::MemoryHits after;   ///< with data of the account's connection here
@@ -154,8 +153,9 @@ TEST(FeedSecrets, raw_secret_is_in_no_dumpable_memory) {
   EXPECT_EQ(report.after.dumpable, 0U);
   EXPECT_GT(report.after.excluded, 0U);
   EXPECT_TRUE(report.child_sees_zeros);
-  std::cout << report.after.scanned_bytes / 1024 << " KiB searched after the login: "
-            << report.after.dumpable << " hits in dumpable memory, " << report.after.excluded
+  std::cout << report.after.scanned_bytes / 1024
+            << " KiB searched after the login: " << report.after.dumpable
+            << " hits in dumpable memory, " << report.after.excluded
             << " in the pages of the keys\n";
 }
 

@@ -108,10 +108,11 @@ TEST(FeedWatchdog, a_thread_that_ends_is_told) {
   ASSERT_TRUE(eventually([&] { return feed.health().state == HealthState::unhealthy; }));
   EXPECT_LE(Steady::now() - ended, kBound + kMargin);
   EXPECT_TRUE(eventually([&] {
-    return log.first([](const StatusEvent& event) {
-                return event.state == SessionState::failed &&
-                       event.text.view() == "a bad hook";
-              }).has_value();
+    return log
+        .first([](const StatusEvent& event) {
+          return event.state == SessionState::failed && event.text.view() == "a bad hook";
+        })
+        .has_value();
   }));
   EXPECT_EQ(feed.metrics().connections.at(0).state, SessionState::failed);
   std::this_thread::sleep_for(2500ms);

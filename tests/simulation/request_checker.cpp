@@ -112,8 +112,7 @@ bool SessionChecker::owes_frame(std::size_t i) const {
                           catalog_.streams[i].kind == EventKind::orderbook);
 }
 
-std::string SessionChecker::set_fault(const std::bitset<kCatalogMax>& named,
-                                      std::int64_t now_ns) {
+std::string SessionChecker::set_fault(const std::bitset<kCatalogMax>& named, std::int64_t now_ns) {
   bool all_finished = true;
   for (std::size_t i = 0; i < catalog_.streams.size(); ++i) {
     if (is_wanted(i) && !is_finished(i)) all_finished = false;
@@ -137,8 +136,8 @@ std::string SessionChecker::doubt_fault(std::size_t i, std::int64_t now_ns) {
   if (limit_ns(i) == 0 || now_ns - last_frame_ns_[i] < limit_ns(i) - early_ns) {
     return catalog_.names[i] + " is doubted without reason";
   }
-  const bool again = noticed_at_ns_[i] != INT64_MAX ||
-                     now_ns - doubted_at_ns_[i] < config_.probe_lead().count();
+  const bool again =
+      noticed_at_ns_[i] != INT64_MAX || now_ns - doubted_at_ns_[i] < config_.probe_lead().count();
   const std::int64_t asked_ns = now_ns - config_.list_wait.count();
   const bool accepted = last_request_ns_ + config_.first_data_timeout.count() < asked_ns;
   // Before this request, too, there was room for a list and a request, whatever the margins.
@@ -146,8 +145,7 @@ std::string SessionChecker::doubt_fault(std::size_t i, std::int64_t now_ns) {
                         requests_.has_room(asked_ns - kSecond, 3);
   doubted_at_ns_[i] = now_ns;
   const bool is_change = asked_version_ != wish_version_ || needs_request();
-  if (!again && possible && !is_change &&
-      now_ns - last_list_ns_ > config_.audit_timeout.count()) {
+  if (!again && possible && !is_change && now_ns - last_list_ns_ > config_.audit_timeout.count()) {
     fail(Rule::list_first, catalog_.names[i] + " is doubted without a list");
   }
   return {};

@@ -139,9 +139,8 @@ void SessionChecker::look_at_wishes() {
 void SessionChecker::connected(std::int64_t now_ns) {
   link_ = Link::live;
   requests_.reset();
-  for (auto* bits :
-       {&asked_, &arrived_, &served_, &served_before_, &flowing_, &snapshots_, &dropped_, &deaf_,
-        &forgotten_, &busy_, &was_dropped_, &once_listed_}) {
+  for (auto* bits : {&asked_, &arrived_, &served_, &served_before_, &flowing_, &snapshots_,
+                     &dropped_, &deaf_, &forgotten_, &busy_, &was_dropped_, &once_listed_}) {
     bits->reset();
   }
   asked_version_.reset();
@@ -254,11 +253,10 @@ void SessionChecker::audit_answer(std::string_view ticket, const std::bitset<kCa
 void SessionChecker::audit_answered(const AuditResult& result, std::int64_t now_ns) {
   const bool is_new = result.at.ns == now_ns && result.outcome != AuditOutcome::none;
   const bool is_audit = expected_ != Expected::nothing && !answer_is_own_;
-  const bool wrong =
-      is_audit ? !is_new || (result.outcome == AuditOutcome::matched) !=
-                                (expected_ == Expected::matched)
-               : is_new && (result.outcome == AuditOutcome::matched ||
-                            result.outcome == AuditOutcome::mismatched);
+  const bool wrong = is_audit ? !is_new || (result.outcome == AuditOutcome::matched) !=
+                                               (expected_ == Expected::matched)
+                              : is_new && (result.outcome == AuditOutcome::matched ||
+                                           result.outcome == AuditOutcome::mismatched);
   if (wrong) fail(Rule::audit_sound, "the audit does not say what the answer said");
   if (is_audit && !wrong && result.missing_count != audit_missing_.count()) {
     fail(Rule::audit_sound, "the audit counts other streams");

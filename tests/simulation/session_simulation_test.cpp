@@ -464,8 +464,7 @@ TEST_F(Corrupted, list_whose_loss_is_not_told) {
   for (const std::size_t number : {1, 2}) {
     const std::string ticket = "upfeed-1-list-" + std::to_string(number);
     ask(R"([{"ticket":")" + ticket + '"' + list);
-    checker.audit_answer(ticket, number == 1 ? all : std::bitset<kCatalogMax>(), false,
-                         kNow);
+    checker.audit_answer(ticket, number == 1 ? all : std::bitset<kCatalogMax>(), false, kNow);
     ASSERT_FALSE(checker.broken()) << checker.detail();
     checker.audit_answered({}, kNow);
   }

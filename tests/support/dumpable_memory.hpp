@@ -93,8 +93,8 @@ inline MemoryHits find_in_memory(const std::vector<std::string_view>& masked, ch
   MemoryHits hits;
   const int memory = ::open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
   // A mapping that nothing else shares, to be left out by its address.
-  auto* const buffer = static_cast<char*>(::mmap(nullptr, kKept + kChunk, PROT_READ | PROT_WRITE,
-                                                 MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+  auto* const buffer = static_cast<char*>(
+      ::mmap(nullptr, kKept + kChunk, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
   if (memory < 0 || buffer == MAP_FAILED) throw std::runtime_error("no view of the memory");
   const auto own = reinterpret_cast<std::uintptr_t>(buffer);
   for (const detail::Mapping& each : detail::mappings()) {

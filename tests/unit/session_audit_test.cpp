@@ -93,8 +93,9 @@ TEST(SessionAudit, matching_answer_is_a_quiet_result) {
   h.frame(kBtc);
   h.take_log();
   h.audit();
-  EXPECT_EQ(h.take_requests(), (Log{R"([{"ticket":"upfeed-1-audit-2"},{"method":"LIST_SUBSCRIPTIONS"},)"
-                                    R"({"format":"SIMPLE"}])"}));
+  EXPECT_EQ(h.take_requests(),
+            (Log{R"([{"ticket":"upfeed-1-audit-2"},{"method":"LIST_SUBSCRIPTIONS"},)"
+                 R"({"format":"SIMPLE"}])"}));
   h.advance(100ms);
   h.subscriptions(reply("upfeed-1-audit-2", R"({"ty":"ticker","cds":["KRW-BTC"]})"));
   EXPECT_EQ(h.take_log(), Log{});

@@ -247,8 +247,8 @@ class Harness {
   int text_pings = 0;
   int lists = 0;
   bool answer_audits = false;  // like lists
-  std::string list;         // what the exchange says that it serves; empty: no answer
-  std::string list_ticket;  // of the newest
+  std::string list;            // what the exchange says that it serves; empty: no answer
+  std::string list_ticket;     // of the newest
 };
 
 using Log = std::vector<std::string>;

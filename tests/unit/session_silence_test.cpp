@@ -221,9 +221,8 @@ TEST_F(Silence, muted_busy_stream_is_told_in_time_and_then_the_connection_is_dro
     ASSERT_TRUE(told.has_value());
     EXPECT_LE(*told, limit + 100ms);
     EXPECT_LE(since(last), limit + 6s) << "two more looks";
-    EXPECT_EQ(statuses(),
-              (Log{"live>live e1 stream_silent", "live>backing_off e1 stream_silent",
-                   "backing_off>connecting e2 none"}));
+    EXPECT_EQ(statuses(), (Log{"live>live e1 stream_silent", "live>backing_off e1 stream_silent",
+                               "backing_off>connecting e2 none"}));
     EXPECT_EQ(h->session.counters().silent_streams, 1U);
   }
 }
@@ -258,7 +257,8 @@ TEST_F(Silence, snapshots_of_other_requests_are_no_life) {
   const MonoTime last = h->now;
   h->take_log();
   for (int i = 0; h->session.counters().silent_streams == 0 && since(last) < 40s; ++i) {
-    if (i % 40 == 39) h->want(i % 80 == 79 ? WantedSet{kBtc, kBook} : WantedSet{kBtc, kBook, kTrade});
+    if (i % 40 == 39)
+      h->want(i % 80 == 79 ? WantedSet{kBtc, kBook} : WantedSet{kBtc, kBook, kTrade});
     const std::uint64_t requests = h->session.counters().requests;
     flow(100ms);
     if (h->session.counters().requests == requests && i % 40 != 39) continue;
