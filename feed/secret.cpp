@@ -1,41 +1,12 @@
 #include "upfeed/secret.hpp"
 
 #include <openssl/crypto.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include <cstring>
-#include <new>
 
 #include "upfeed/assert.hpp"
 
 namespace upfeed {
-namespace {
-
-std::size_t whole_pages(std::size_t size_bytes) {
-  const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
-  return (size_bytes + page - 1) / page * page;
-}
-
-/// Zeros that no core dump and no child process sees.
-char* private_pages(std::size_t size_bytes) {
-  void* const pages =
-      ::mmap(nullptr, size_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (pages == MAP_FAILED) throw std::bad_alloc();
-  if (::madvise(pages, size_bytes, MADV_DONTDUMP) != 0 ||
-      ::madvise(pages, size_bytes, MADV_WIPEONFORK) != 0) {
-    ::munmap(pages, size_bytes);
-    throw std::bad_alloc();
-  }
-  ::mlock(pages, size_bytes);  // the limit may be none, and swap is no worse than a user's own
-  return static_cast<char*>(pages);
-}
-
-}  // namespace
-
-void Secret::GiveBack::operator()(char* pages) const noexcept {
-  ::munmap(pages, size_bytes);
-}
 
 Secret::Secret(std::string_view text) : Secret(join({text})) {}
 
@@ -55,8 +26,7 @@ Secret Secret::join(std::initializer_list<std::string_view> parts) {
 Secret Secret::zeros(std::size_t size_bytes) {
   Secret secret;
   if (size_bytes == 0) return secret;
-  const std::size_t mapped_bytes = whole_pages(size_bytes);
-  secret.text_ = {private_pages(mapped_bytes), GiveBack{mapped_bytes}};
+  secret.text_ = std::make_unique<char[]>(size_bytes);
   secret.size_ = size_bytes;
   return secret;
 }

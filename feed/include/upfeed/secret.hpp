@@ -5,10 +5,8 @@
 //
 //   environment, key file --> ApiKeys --shared_ptr--> Feed --> login token, one per dial --> TLS
 //
-// Each Secret lies in pages of its own, which are no part of a core dump, read as zeros in a child
-// of fork(), and are kept out of swap where RLIMIT_MEMLOCK allows it. A debugger of this process
-// still sees them; prctl(PR_SET_DUMPABLE, 0) keeps other processes of the user out, and is the
-// program's own decision.
+// Not here: memory locking. A core dump or a debugger of this process still sees the keys while
+// they are in use; a program that minds calls prctl(PR_SET_DUMPABLE, 0), which is its own decision.
 
 #include <cstddef>
 #include <cstdint>
@@ -23,10 +21,8 @@
 
 namespace upfeed {
 
-/// Text that must not be seen. It lies in pages of its own, so no copy stays behind in a moved-from
-/// object. A few pages and system calls each: for keys and tokens, not for data.
-/// errors   std::bad_alloc: no such pages are to be had.
-/// threads  like a std::string: const members from any thread. fork(): the child's are zeros.
+/// Text that must not be seen. Lives on the heap, so no copy stays behind in a moved-from object.
+/// threads  like a std::string: const members from any thread.
 class Secret {
  public:
   Secret() noexcept = default;
@@ -57,13 +53,7 @@ class Secret {
   friend bool operator==(const Secret&, const Secret&) = delete;
 
  private:
-  struct GiveBack {
-    GiveBack() noexcept : size_bytes(0) {}
-    explicit GiveBack(std::size_t bytes) noexcept : size_bytes(bytes) {}
-    std::size_t size_bytes;
-    void operator()(char* pages) const noexcept;
-  };
-  std::unique_ptr<char[], GiveBack> text_;
+  std::unique_ptr<char[]> text_;
   std::size_t size_ = 0;
 };
 
@@ -74,9 +64,8 @@ struct ApiKeys {
   Secret access_key;
   Secret secret_key;
 
-  /// From UPBIT_ACCESS_KEY and UPBIT_SECRET_KEY. They stay in the environment, which the library
-  /// never changes: processes of the same user can read them in /proc, children inherit them, and a
-  /// core dump has them. A key file has none of that.
+  /// From UPBIT_ACCESS_KEY and UPBIT_SECRET_KEY. They stay in the environment, where processes of
+  /// the same user can read them; a key file is the safer place.
   /// errors   bad_keys: the message names the variables that are missing or unusable, and never
   ///          holds a value.
   /// threads  not while another thread changes the environment.
