@@ -99,7 +99,8 @@ class SessionChecker {
   void frame(std::size_t stream, bool is_snapshot, std::int64_t now_ns);
   /// The server drops the stream until a request that comes after it has ignored so many. busy: the
   /// market never rests, so each snapshot shows something new.
-  void lose(std::size_t stream, Loss loss, unsigned ignored_requests, bool busy);
+  void lose(std::size_t stream, Loss loss, unsigned ignored_requests, bool busy,
+            std::int64_t now_ns);
   /// What is dropped comes back with the next request.
   void ignore_no_request() { ignored_requests_.fill(0); }
   /// The server answers LIST_SUBSCRIPTIONS with these streams of the catalog, and maybe another.

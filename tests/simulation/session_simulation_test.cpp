@@ -393,7 +393,7 @@ TEST_F(Corrupted, lost_stream_not_noticed) {
   config.ping_interval = std::chrono::seconds(60);
   ask(good_request(1));
   checker.frame(book, false, kNow);
-  checker.lose(book, Loss::forgotten, 1, false);
+  checker.lose(book, Loss::forgotten, 1, false, kNow);
   const std::int64_t late = kNow + config.silence_limit_max.count() + 101 * kMillisecond;
   checker.bytes(late);
   checker.look(late - kMillisecond);
@@ -404,7 +404,7 @@ TEST_F(Corrupted, lost_stream_not_noticed) {
 TEST_F(Corrupted, lost_stream_not_given_up) {
   ask(good_request(1));
   checker.frame(book, false, kNow);
-  checker.lose(book, Loss::muted, 9, false);
+  checker.lose(book, Loss::muted, 9, false, kNow);
   checker.action(silent("KRW-BTC orderbook.15"), kNow);
   const std::int64_t late = kNow + 6 * kSecond;
   checker.bytes(late);
@@ -449,7 +449,7 @@ TEST_F(Corrupted, muted_busy_stream_not_noticed) {
   config.ping_interval = std::chrono::seconds(60);
   ask(good_request(1));
   checker.frame(book, false, kNow);
-  checker.lose(book, Loss::deaf, 9, true);
+  checker.lose(book, Loss::deaf, 9, true, kNow);
   const std::int64_t late = kNow + config.silence_limit_max.count() + 101 * kMillisecond;
   checker.bytes(late);
   checker.frame(book, true, late);

@@ -91,7 +91,7 @@ void Simulation::drop_stream(Actor& actor) {
     count(kFaults[static_cast<std::size_t>(loss)]);
     if (busy) count(Fault::stream_busy);
     const unsigned ignored = loss == Loss::forgotten ? 0 : 1 + static_cast<unsigned>(below(5));
-    actor.checker.lose(stream, loss, ignored, busy);
+    actor.checker.lose(stream, loss, ignored, busy, now_ns_);
     if (percent(50)) change(actor, stream);
     return;
   }

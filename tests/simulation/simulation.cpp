@@ -357,7 +357,7 @@ void Simulation::trouble(Actor& actor) {
     actor.hang_up();
     if (proxied) actor.pong_at_ns = pong_at_ns;
     for (std::size_t i = 0; i < Catalog::instance().streams.size(); ++i) {
-      actor.checker.lose(i, Loss::muted, UINT32_MAX, false);
+      actor.checker.lose(i, Loss::muted, UINT32_MAX, false, now_ns_);
     }
   } else if (choice < 75) {
     oversleep(actor);
