@@ -474,7 +474,11 @@ void Connection::tell(const StatusEvent& told) {
                      std::to_string(event.epoch) + ": " + std::string(to_string(event.state)) +
                      " (" + std::string(to_string(event.cause)) + ") ";
   line += event.text.view();
-  config_.log(config_.log_context, line);
+  try {
+    config_.log(config_.log_context, line);
+  } catch (...) {
+    // The hook's own trouble: what is logged has been told as a status, and the feed goes on.
+  }
 }
 
 }  // namespace upfeed

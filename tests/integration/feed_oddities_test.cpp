@@ -175,6 +175,7 @@ TEST(FeedOddities, clocks_that_are_off_are_told_and_believed_in_nothing) {
                     .subscribe_ticker(
                         live.server->codes(),
                         [&](const TickerEvent& event) {
+                          if (event.stream_type != StreamType::realtime) return;
                           const auto now = std::chrono::duration_cast<std::chrono::microseconds>(
                                                std::chrono::system_clock::now().time_since_epoch())
                                                .count();

@@ -11,7 +11,6 @@
 #include <thread>
 
 #include "live_harness.hpp"
-#include "status_log.hpp"
 
 namespace {
 
@@ -83,40 +82,28 @@ TEST(FeedWatchdog, a_hanging_thread_is_seen_within_two_heartbeats) {
   EXPECT_TRUE(feed.stop().ok());
 }
 
-// Goal: an I/O thread that ends, here by an exception, is told as a failure of its connections at
-// once and stays unhealthy; the process lives, and stop() returns.
-TEST(FeedWatchdog, a_thread_that_ends_is_told) {
+// Goal: a log hook that throws, on the I/O thread, costs nothing but its line.
+TEST(FeedWatchdog, a_log_hook_that_throws_harms_nothing) {
   LiveHarness live(LiveHarness::small(200));
-  std::atomic<bool> bad = false;
+  std::atomic<int> thrown = 0;
   FeedConfig config = live.config();
-  config.log = [](void* is_bad, std::string_view) {
-    if (static_cast<std::atomic<bool>*>(is_bad)->load()) throw std::runtime_error("a bad hook");
+  config.log = [](void* count, std::string_view) {
+    ++*static_cast<std::atomic<int>*>(count);
+    throw std::runtime_error("a bad hook");
   };
-  config.log_context = &bad;
+  config.log_context = &thrown;
   Feed feed = LiveHarness::feed(config);
   Client client = feed.client("test");
-  StatusLog log;
   std::atomic<int> tickers = 0;
-  ASSERT_TRUE(client.on_status(log.callback()).ok());
   ASSERT_TRUE(
       client.subscribe_ticker(live.server->codes(), [&](const TickerEvent&) { ++tickers; }).ok());
   ASSERT_TRUE(feed.start().ok());
   ASSERT_TRUE(eventually([&] { return tickers > 100; }));
-  bad = true;
-  const auto ended = Steady::now();
   live.server->drop_all();
-  ASSERT_TRUE(eventually([&] { return feed.health().state == HealthState::unhealthy; }));
-  EXPECT_LE(Steady::now() - ended, kBound + kMargin);
-  EXPECT_TRUE(eventually([&] {
-    return log
-        .first([](const StatusEvent& event) {
-          return event.state == SessionState::failed && event.text.view() == "a bad hook";
-        })
-        .has_value();
-  }));
-  EXPECT_EQ(feed.metrics().connections.at(0).state, SessionState::failed);
-  std::this_thread::sleep_for(2500ms);
-  EXPECT_EQ(feed.health().state, HealthState::unhealthy);
+  const int before = tickers;
+  EXPECT_TRUE(eventually([&] { return tickers > before + 100; }));
+  EXPECT_GT(thrown, 3);
+  EXPECT_EQ(feed.health().state, HealthState::healthy);
   EXPECT_TRUE(feed.stop().ok());
 }
 
