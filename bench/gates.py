@@ -3,21 +3,21 @@
 
     program --gates=json  -->  rows  -->  one table, one exit code
 
-Goals and gates stand in the programs, beside the benchmarks that they judge (gates.hpp). Only those
-that no program of this folder can judge stand here: the whole market live (`upfeed bench`), counts
-of instructions (instructions.py), and what the tests show.
+Goals and gates stand in the programs, beside the benchmarks that they judge (gates.hpp). What no
+program of this folder can judge is listed here with what shows it.
 """
 
 import argparse
 import datetime
 import json
 import os
+import pathlib
 import platform
 import re
 import subprocess
 import sys
 
-import instructions
+import live_gates
 
 # Programs and the goals they judge, in the order of the table.
 PROGRAMS = {
@@ -34,10 +34,6 @@ ELSEWHERE = [
 ]
 GROUPS = sorted({group for groups in PROGRAMS.values() for group in groups}
                 | {group for group, _, _ in ELSEWHERE} | {"instructions"})
-# The whole market under `park`: percent of a core, by profile of `upfeed bench`; goal, gate.
-LIVE = {"burst": (2, 4), "even": (5, 8)}
-LIVE_P50_US = 100
-LIVE_SECONDS = 10
 
 
 def run_program(folder, program, seconds):
@@ -53,39 +49,6 @@ def run_program(folder, program, seconds):
     except ValueError as error:
         raise RuntimeError(f"{program} ended with {ran.returncode}: "
                            f"{ran.stderr.strip()[-500:]}") from error
-
-
-def row(group, program, name, counter, goal, gate, value):
-    """At most; measured once."""
-    return {"id": group, "program": program, "name": name, "counter": counter,
-            "direction": "at_most", "goal": goal, "gate": gate, "measured": True, "median": value,
-            "low": None, "high": None, "clean": None, "goal_met": value <= goal,
-            "gate_met": value <= gate}
-
-
-def live_rows(folder):
-    """Raises RuntimeError."""
-    rows = []
-    for profile, (goal, gate) in LIVE.items():
-        ran = subprocess.run(
-            [os.path.join(folder, "..", "upfeed"), "bench", "--rate", "1000", "--profile", profile,
-             "--wait", "park", "--seconds", str(LIVE_SECONDS), "--json"],
-            capture_output=True, text=True, check=False)
-        if ran.returncode != 0:
-            raise RuntimeError(f"upfeed bench ended with {ran.returncode}: {ran.stderr[-500:]}")
-        report = json.loads(ran.stdout)
-        rows.append(row("G9", "upfeed bench", profile, "cpu_percent", goal, gate,
-                        report["cpu_percent"]))
-        rows.append(row("G9", "upfeed bench", profile, "kernel_to_callback p50, us", LIVE_P50_US,
-                        LIVE_P50_US, report["latency_us"]["kernel_to_callback"]["p50"]))
-    return rows
-
-
-def instruction_rows(folder):
-    """As many as were recorded, and 2 % more; with the same compiler."""
-    return [row("instructions", "", name, "instructions", before,
-                before * (1 + instructions.TOLERANCE), counted)
-            for name, before, counted, _ in instructions.compare(folder) if before is not None]
 
 
 def build_of(folder):
@@ -128,25 +91,36 @@ def number(value):
     return "-" if value is None else f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
-def verdict_of(result):
-    if not result["measured"]:
+def verdict_of(row):
+    if not row["measured"]:
         return "not measured: this machine does not have it"
-    return "goal" if result["goal_met"] else "gate" if result["gate_met"] else "FAILED"
+    if row["gate"] is None and not row["goal_met"]:
+        return "goal not met, no gate"
+    return "goal" if row["goal_met"] else "gate" if row["gate_met"] else "FAILED"
 
 
 def print_rows(rows):
     print(f"{'':5}{'':62}{'goal':>11}{'gate':>9}{'median':>9}  {'quarters':20}{'clean':>6}")
-    for each in rows:
-        sign = ">=" if each["direction"] == "at_least" else "<="
-        counter = "" if each["counter"] in ("ratio", "speedup") else f": {each['counter']}"
-        line = (f"{each['id']:5.5}{(each['program'] + ' ' + each['name']).strip() + counter:62}"
-                f"{sign:>3}{number(each['goal']):>8}{number(each['gate']):>9}")
-        if each["measured"]:
-            quarters = ("" if each["low"] is None
-                        else f"{number(each['low'])} to {number(each['high'])}")
-            clean = "" if each["clean"] is None else f"{each['clean']:.0%}"
-            line += f"{number(each['median']):>9}  {quarters:20}{clean:>6}"
-        print(f"{line}  {verdict_of(each)}")
+    for row in rows:
+        sign = ">=" if row["direction"] == "at_least" else "<="
+        counter = "" if row["counter"] in ("ratio", "speedup") else f": {row['counter']}"
+        line = (f"{row['id']:5}{row['program'] + ' ' + row['name'] + counter:62}"
+                f"{sign:>3}{number(row['goal']):>8}{number(row['gate']):>9}")
+        if row["measured"]:
+            quarters = ("" if row["low"] is None
+                        else f"{number(row['low'])} to {number(row['high'])}")
+            clean = "" if row["clean"] is None else f"{row['clean']:.0%}"
+            line += f"{number(row['median']):>9}  {quarters:20}{clean:>6}"
+        print(f"{line}  {verdict_of(row)}")
+
+
+def same_instructions(folder):
+    """Prints a line for each decoder; whether all are as recorded."""
+    script = pathlib.Path(__file__).with_name("instructions.py")
+    ran = subprocess.run([sys.executable, script, os.path.join(folder, "decode")],
+                         stdout=subprocess.PIPE, text=True, check=False)
+    print(f"\ninstructions a frame, recorded, change\n{ran.stdout}", end="")
+    return ran.returncode == 0
 
 
 def main():
@@ -168,23 +142,17 @@ def main():
             continue
         print(f"gates: {program} ...", file=sys.stderr)
         try:
-            rows += [{"program": program} | each
-                     for each in run_program(options.folder, program, options.seconds)
-                     if each["id"] in wanted]
+            rows += [{"program": program} | row
+                     for row in run_program(options.folder, program, options.seconds)
+                     if row["id"] in wanted]
         except RuntimeError as error:
             problems.append(str(error))
-    for group, name, measure in (("G9", "upfeed bench", live_rows),
-                                 ("instructions", "callgrind", instruction_rows)):
-        if group not in wanted:
-            continue
-        print(f"gates: {name} ...", file=sys.stderr)
-        try:
-            rows += measure(options.folder)
-        except RuntimeError as error:
-            problems.append(str(error))
+    if "G9" in wanted:
+        print("gates: the whole market live ...", file=sys.stderr)
+        rows += live_gates.rows(pathlib.Path(options.folder).parent, options.seconds)
     header["load_after"] = round(os.getloadavg()[0], 1)
     print_header(header)
-    rows.sort(key=lambda each: each["id"])
+    rows.sort(key=lambda row: row["id"])
     print_rows(rows)
     for group, what, where in ELSEWHERE:
         if group in wanted:
@@ -193,8 +161,10 @@ def main():
         with open(options.json, "w", encoding="utf-8") as out:
             json.dump({"machine": header, "rows": rows, "problems": problems}, out, indent=1)
             out.write("\n")
-    problems += [f"{each['id']} {each['name']}: gate not met" for each in rows
-                 if each["measured"] and not each["gate_met"]]
+    if "instructions" in wanted and not same_instructions(options.folder):
+        problems.append("instructions are not as recorded (bench/instructions.py)")
+    problems += [f"{row['id']} {row['name']}: gate not met" for row in rows
+                 if row["measured"] and not row["gate_met"]]
     for problem in problems:
         print(f"gates: {problem}", file=sys.stderr)
     return 1 if problems else 0

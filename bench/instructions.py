@@ -1,93 +1,79 @@
 #!/usr/bin/env python3
-"""Instructions per operation of the hot path, counted by callgrind: `tools/dev bench instructions`.
+"""Instructions that decoding one frame takes, counted by valgrind's callgrind, which repeat to the
+last digit where times do not. Compared with bench/instructions.txt, whose numbers hold for the
+compiler named there.
 
-    tools/dev bench instructions            count, and compare with bench/instructions.json
-    tools/dev bench instructions --record   count, and keep them there
+usage: bench/instructions.py PROGRAM [--update]    PROGRAM: build-bench/bench/decode
 
-Repeatable on any machine, busy or not, with the same compiler: more instructions than were recorded
-are a regression to explain, or to record with the change that brings them. Exit code 1 then.
+Exit code: 0; 1 when a count is off by more than 3 % in either direction; 2 when it cannot be
+counted. valgrind knows no AVX-512, so only the other kernels are counted.
 """
 
-import argparse
-import json
-import os
+import pathlib
 import re
 import subprocess
 import sys
+import tempfile
 
-RECORD = os.path.join(os.path.dirname(os.path.abspath(__file__)), "instructions.json")
-# Runs differ by what the dynamic linker resolves and the allocator does, far less than this.
-TOLERANCE = 0.02
-# The difference of two counts leaves out what happens once.
-COUNTS = (128, 640)
-
-
-def collected(program, name, count):
-    ran = subprocess.run(
-        ["valgrind", "--tool=callgrind", "--collect-atstart=no", "--toggle-collect=upfeed_measured",
-         "--callgrind-out-file=/dev/null", program, name, str(count)],
-        capture_output=True, text=True, check=False)
-    found = re.search(r"Collected : (\d+)", ran.stderr)
-    if ran.returncode != 0 or not found:
-        raise RuntimeError(f"callgrind of {name} ended with {ran.returncode}: {ran.stderr[-500:]}")
-    return int(found[1])
+TOLERANCE = 0.03
+RECORD = pathlib.Path(__file__).with_name("instructions.txt")
+FUNCTION = "upfeed_count_decodes"
 
 
-def count_all(folder):
-    """Instructions per operation by name."""
-    program = os.path.join(folder, "instructions")
-    names = subprocess.run([program], capture_output=True, text=True, check=True).stdout.split()
-    few, many = COUNTS
-    return {name: round((collected(program, name, many) - collected(program, name, few))
-                        / (many - few), 1) for name in names}
+def fail(text):
+    print(f"error: {text}", file=sys.stderr)
+    sys.exit(2)
 
 
-def compiler_of(folder):
-    with open(os.path.join(folder, "..", "CMakeCache.txt"), encoding="utf-8") as cache:
-        compiler = re.search(r"^CMAKE_CXX_COMPILER:\w+=(.*)$", cache.read(), re.MULTILINE)[1]
-    version = subprocess.run([compiler, "--version"], capture_output=True, text=True, check=True)
-    return version.stdout.splitlines()[0]
+def count(program):
+    """Instructions per frame by the name of corpus and kernel."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [
+            "valgrind", "--tool=callgrind", "--collect-atstart=no",
+            f"--toggle-collect={FUNCTION}", f"--dump-after={FUNCTION}",
+            f"--callgrind-out-file={folder}/out", program, "--count"]
+        try:
+            run = subprocess.run(command, capture_output=True, text=True, check=False)
+        except FileNotFoundError:
+            fail("valgrind is not there; install it: apt-get install valgrind")
+        if run.returncode != 0:
+            fail(f"{' '.join(command)} ended with {run.returncode}:\n{run.stderr[-2000:]}")
+        totals = []
+        for dump in sorted(pathlib.Path(folder).glob("out.*"), key=lambda f: int(f.suffix[1:])):
+            totals.append(int(re.search(r"^(?:totals|summary): (\d+)", dump.read_text(), re.M)[1]))
+    names = [line.split() for line in run.stdout.splitlines()]
+    if len(totals) < len(names) or not names:
+        fail(f"{len(names)} counts were announced, {len(totals)} were made")
+    return {name: total // int(frames) for (name, frames), total in zip(names, totals)}
 
 
-def compare(folder):
-    """Rows of (name, recorded or None, counted, verdict); empty: another compiler was recorded."""
-    with open(RECORD, encoding="utf-8") as file:
-        record = json.load(file)
-    if record["compiler"] != compiler_of(folder):
-        return []
-    rows = []
-    for name, counted in count_all(folder).items():
-        before = record["per_operation"].get(name)
-        if before is None:
-            verdict = "new"
-        elif counted > before * (1 + TOLERANCE):
-            verdict = "MORE"
-        else:
-            verdict = "fewer" if counted < before * (1 - TOLERANCE) else "same"
-        rows.append((name, before, counted, verdict))
-    return rows
+def recorded():
+    lines = RECORD.read_text().splitlines()
+    return {line.split()[0]: int(line.split()[1]) for line in lines if not line.startswith("#")}
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="tools/dev bench instructions",
-                                     description="Instructions per operation, by callgrind.")
-    parser.add_argument("folder", help=argparse.SUPPRESS)
-    parser.add_argument("--record", action="store_true",
-                        help="keep them in bench/instructions.json")
-    options = parser.parse_args()
-    if options.record:
-        record = {"compiler": compiler_of(options.folder),
-                  "per_operation": count_all(options.folder)}
-        with open(RECORD, "w", encoding="utf-8") as file:
-            json.dump(record, file, indent=1)
-            file.write("\n")
+    arguments = [argument for argument in sys.argv[1:] if argument != "--update"]
+    if len(arguments) != 1:
+        fail(__doc__.strip())
+    found = count(arguments[0])
+    if "--update" in sys.argv:
+        compiler = subprocess.run(["c++", "--version"], capture_output=True, text=True, check=True)
+        header = f"# instructions per frame, {compiler.stdout.splitlines()[0]}, Release\n"
+        RECORD.write_text(
+            header + "".join(f"{name} {number}\n" for name, number in found.items()))
         return 0
-    rows = compare(options.folder)
-    if not rows:
-        print("recorded with another compiler: nothing to compare", file=sys.stderr)
-    for name, before, counted, verdict in rows:
-        print(f"{name:36}{'-' if before is None else before:>10}{counted:>10}  {verdict}")
-    return 1 if any(verdict == "MORE" for *_, verdict in rows) else 0
+    expected = recorded()
+    off = False
+    for name, number in found.items():
+        change = number / expected[name] - 1 if name in expected else float("inf")
+        off |= abs(change) > TOLERANCE
+        mark = "OFF" if abs(change) > TOLERANCE else ""
+        print(f"{name:44} {number:8} {expected.get(name, 0):8} {change:+7.1%} {mark}")
+    for name in expected.keys() - found.keys():
+        off = True
+        print(f"{name:44} was not counted OFF")
+    return 1 if off else 0
 
 
 if __name__ == "__main__":

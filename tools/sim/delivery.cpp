@@ -12,8 +12,8 @@ constexpr int kEventsPerStep = 256;
 // As fast as possible means as fast as the slowest connection: further behind than this, wait.
 constexpr std::size_t kCongestedBytes = 1U << 20;
 constexpr std::int64_t kCongestionPollUs = 200;
-// So long before they are due frames with due stamps are written, so that at that time they only
-// have to be sent.
+// At most so long before they are due frames with due stamps are written, and at least half of it,
+// so that at that time they only have to be sent.
 constexpr std::int64_t kPrepareUs = 5'000;
 
 /// Converts between the source's time and the clock.
@@ -52,23 +52,26 @@ void Exchange::start_source(std::int64_t now_us) {
 
 std::int64_t Exchange::advance(std::int64_t now_us) {
   run_timers(now_us / 1000);
-  send_prepared(now_us);
+  // What was due goes out before the next frames are written.
+  if (send_prepared(now_us)) return now_us;
   std::int64_t due_us = run_source(now_us);
   if (!prepared_.empty()) due_us = std::min(due_us, prepared_.front().due_us);
   return std::min(due_us, next_timer_ms() * 1000);
 }
 
-void Exchange::send_prepared(std::int64_t now_us) {
+bool Exchange::send_prepared(std::int64_t now_us) {
+  const std::size_t before = prepared_.size();
   for (; !prepared_.empty() && prepared_.front().due_us <= now_us; prepared_.pop_front()) {
     const PreparedFrame& frame = prepared_.front();
     Connection* const connection = find(frame.id);
     if (connection != nullptr && !connection->is_slow) push(*connection, frame.payload);
   }
+  return prepared_.size() != before;
 }
 
-bool Exchange::is_congested() const {
+bool Exchange::is_behind(std::size_t bytes) const {
   return std::any_of(open_.begin(), open_.end(), [&](const auto& entry) {
-    return transport_.queued_bytes(entry.first) > kCongestedBytes;
+    return transport_.queued_bytes(entry.first) > bytes;
   });
 }
 
@@ -76,18 +79,23 @@ std::int64_t Exchange::run_source(std::int64_t now_us) {
   if (!started_ || finished_) return kNever;
   const bool flat_out = options_.speed == 0;
   if (flat_out && (route_count_ == 0 || paused_)) return kNever;
-  if (flat_out && is_congested()) return now_us + kCongestionPollUs;
+  if (flat_out && is_behind(kCongestedBytes)) return now_us + kCongestionPollUs;
   return market_ ? run_market(now_us) : run_capture(now_us);
 }
 
 std::int64_t Exchange::run_market(std::int64_t now_us) {
   const Pace pace{clock_start_us_, market_start_us_, options_.speed};
   const std::int64_t ahead_us = options_.stamp_due ? kPrepareUs : 0;
+  // What was due goes all the way to the network first, unless the next frames become urgent.
+  if (ahead_us > 0 && is_behind(0) &&
+      market_->next_due_us() > pace.source_time_us(now_us + ahead_us / 4)) {
+    return now_us;
+  }
   const std::int64_t until_us = pace.source_time_us(now_us + ahead_us);
   for (int i = 0; i < kEventsPerStep; ++i) {
     const std::int64_t due_us = market_->next_due_us();
     if (due_us == kNever) return kNever;
-    if (due_us > until_us) return pace.clock_time_us(due_us) - ahead_us;
+    if (due_us > until_us) return pace.clock_time_us(due_us) - ahead_us / 2;
     if (options_.stamp_due) stamp_us_ = pace.due_us(due_us);
     deliver(market_->step());
     if (finished_) return kNever;
@@ -96,18 +104,23 @@ std::int64_t Exchange::run_market(std::int64_t now_us) {
 }
 
 std::int64_t Exchange::run_capture(std::int64_t now_us) {
-  const auto& frames = *options_.capture;
-  for (int i = 0; i < kEventsPerStep && capture_at_ < frames.size(); ++i) {
-    const CapturedFrame& frame = frames[capture_at_];
-    const Pace pace{clock_start_us_, frames.front().receive_time_ns / 1000, options_.speed};
-    const std::int64_t due_us = frame.receive_time_ns / 1000;
+  for (int i = 0; i < kEventsPerStep; ++i) {
+    if (!has_next_captured_) {
+      has_next_captured_ = options_.capture->next(next_captured_);
+      if (has_next_captured_ && !capture_start_us_) {
+        capture_start_us_ = next_captured_.receive_time_ns / 1000;
+      }
+    }
+    finished_ = !has_next_captured_;
+    if (finished_) return kNever;
+    const Pace pace{clock_start_us_, *capture_start_us_, options_.speed};
+    const std::int64_t due_us = next_captured_.receive_time_ns / 1000;
     if (due_us > pace.source_time_us(now_us)) return pace.clock_time_us(due_us);
-    ++capture_at_;
-    deliver_captured(frame);
+    has_next_captured_ = false;
+    deliver_captured(next_captured_);
     if (finished_) return kNever;
   }
-  finished_ = capture_at_ == frames.size();
-  return finished_ ? kNever : now_us;
+  return now_us;
 }
 
 void Exchange::deliver(const Event& event) {
@@ -145,34 +158,6 @@ void Exchange::deliver_stream(const Event& event, std::size_t stream) {
       send_data(*route.connection, stream, event.market, *known, true);
     }
   }
-}
-
-void Exchange::deliver_captured(const CapturedFrame& frame) {
-  const auto stream = find_stream(frame.type);
-  const auto code = by_code_.find(frame.code);
-  if (paused_ || !stream || *stream >= kStreamCount || code == by_code_.end()) return;
-  cache_used_ = 0;
-  for (const Route& route : routes(*stream, code->second)) {
-    const Format format = route.connection->format;
-    if (format == frame.format) {
-      send_data(*route.connection, *stream, code->second, frame.payload, true);
-      continue;
-    }
-    const std::string* known = find_cached(format, {});
-    if (known == nullptr) {
-      std::string& fresh = add_cached(format, {});
-      if (!options_.transcode || !options_.transcode(frame.payload, frame.format, format, fresh)) {
-        fresh.clear();
-      }
-      known = &fresh;
-    }
-    if (known->empty()) {
-      ++totals_.transcode_failures;
-    } else {
-      send_data(*route.connection, *stream, code->second, *known, true);
-    }
-  }
-  finished_ = totals_.realtime_frames_sent >= options_.frame_limit;
 }
 
 const std::string* Exchange::find_cached(Format format, const BookView& view) const {

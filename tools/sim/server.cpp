@@ -143,10 +143,17 @@ class SimServer::Impl : public ListenerEvents {
   std::int64_t on_tick() override {
     // Never longer than a second, so that a due time in the far future needs no care.
     constexpr std::int64_t kPauseMaxUs = 1'000'000;
+    // The system wakes a thread tens of microseconds late. Who measures by when frames were due
+    // needs them on time, so the last of the wait is spent looking at the clock.
+    const std::int64_t awake_us = config_.stamp_due ? 100 : 0;
     const std::int64_t now_us = clock_.now_us();
     run_faults();
     const std::int64_t due_us = std::min(exchange_.advance(now_us), faults_.next_due_ms() * 1000);
-    return due_us <= now_us ? 0 : std::min(due_us - now_us, kPauseMaxUs);
+    const std::int64_t pause_us = due_us - awake_us - now_us;
+    if (pause_us > 0) return std::min(pause_us, kPauseMaxUs);
+    while (clock_.now_us() < due_us) {
+    }
+    return 0;
   }
 
   ExchangeStats stats() {

@@ -105,7 +105,7 @@ void append_bars(const BenchReport& report, std::string& out) {
   for (const Share& share : report.shares) {
     const double part = share.seconds / most;
     out += "  " + share.name;
-    pad(out, 20);
+    pad(out, 28);
     append_right(out, number_text("%.1f %%", part * 100), 8);
     out += "  ";
     for (long i = std::lround(part * kBarWidth); i > 0; --i) out += "█";
