@@ -8,8 +8,10 @@
 #include <array>
 #include <cmath>
 #include <cstring>
+#include <iostream>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <span>
 #include <string>
 #include <type_traits>
 #include <vector>
@@ -20,6 +22,7 @@
 #include "harness.hpp"
 #include "json_baselines.hpp"
 #include "on_demand.hpp"
+#include "sealed.hpp"
 #include "upfeed/event_hash.hpp"
 
 namespace upfeed::bench {
@@ -49,14 +52,17 @@ struct Corpus {
   }
 };
 
+}  // namespace
+
 /// A decoder, its markets and the slot it writes to.
 class Bench {
  public:
   explicit Bench(DecodeKernel kernel)
       : decoder_(markets_, UnknownMarkets::intern, std::size_t{1} << 20, kernel) {}
 
-  bool decode(const Frame& frame) {
-    decoded_ = decoder_.decode(frame.payload(), {.epoch = 1}, slot_);
+  bool decode(const Frame& frame) { return decode(frame.payload()); }
+  bool decode(std::span<const char> payload) {
+    decoded_ = decoder_.decode(payload, {.epoch = 1}, slot_);
     return decoded_.is_event();
   }
   [[nodiscard]] bool fast() const { return decoded_.fast; }
@@ -70,6 +76,8 @@ class Bench {
   Decoded decoded_;
   alignas(16) std::array<std::byte, kEventBytesMax> slot_{};
 };
+
+namespace {
 
 // Nothing of a frame is lost: what the event encodes to has the same keys and values, read by a
 // parser that is not ours. Every kernel gives that same event, and fast.
@@ -249,6 +257,40 @@ void add_on_demand(const Corpus& corpus) {
                  corpus, DecodeKernel::reference);
 }
 
+/// The same market in both formats, from the ciphertext to the event: SIMPLE is ours here.
+void compare_formats(benchmark::State& state, const Corpus& simple, const Corpus& full) {
+  struct Side {
+    explicit Side(const Corpus& corpus) : sealed(corpus.frames) {}
+    bool read() {
+      bool good = true;
+      for (std::size_t i = 0; i < sealed.size(); ++i) {
+        good &= bench.decode(sealed.open(i));
+        benchmark::ClobberMemory();
+      }
+      return good;
+    }
+    SealedFrames sealed;
+    Bench bench{DecodeKernel::automatic};
+  };
+  Side ours(simple);
+  Side other(full);
+  bool good = true;
+  compare(
+      state, static_cast<std::int64_t>(simple.frames.size()), [&] { good &= ours.read(); },
+      [&] { good &= other.read(); });
+  if (!good) fail(state, "a frame was refused");
+  state.counters["bytes"] = static_cast<double>(ours.sealed.bytes() / simple.frames.size());
+  state.counters["bytes_default"] = static_cast<double>(other.sealed.bytes() / full.frames.size());
+}
+
+void add_formats(const Corpus& simple, const Corpus& full) {
+  benchmark::RegisterBenchmark(
+      ("decrypt_and_decode/" + std::string(to_string(simple.kind)) + "/simple/vs_default").c_str(),
+      [&simple, &full](benchmark::State& state) { compare_formats(state, simple, full); })
+      ->UseManualTime()
+      ->Unit(benchmark::kMicrosecond);
+}
+
 template <class Parser>
 void compare_with_dom(benchmark::State& state, const Corpus& corpus, DecodeKernel kernel) {
   Bench bench(kernel);
@@ -276,20 +318,20 @@ void add_dom(const std::string& name, const Corpus& corpus) {
                  DecodeKernel::automatic);
 }
 
-const std::vector<Corpus>& make_corpora() {
+const std::vector<Corpus>& make_corpora(std::size_t frames) {
   static std::vector<Corpus> corpora;
   for (std::size_t i = 0; i < kBookCorpusNames.size(); ++i) {
     const auto corpus = static_cast<BookCorpus>(i);
     corpora.push_back({EventKind::orderbook, corpus == BookCorpus::simple_all,
                        "orderbook/" + std::string(kBookCorpusNames[i]),
-                       make_book_frames(corpus, kFrames)});
+                       make_book_frames(corpus, frames)});
   }
   for (const EventKind kind : {EventKind::trade, EventKind::ticker, EventKind::candle}) {
     for (const bool simple : {false, true}) {
       const WireFormat format = simple ? WireFormat::simple : WireFormat::default_;
       corpora.push_back({kind, simple,
                          std::string(to_string(kind)) + (simple ? "/simple" : "/default"),
-                         make_frames(kind, format, kFrames)});
+                         make_frames(kind, format, frames)});
     }
   }
   return corpora;
@@ -328,7 +370,7 @@ void add_gates() {
 
 void prepare() {
   require(decode_kernel_supported(DecodeKernel::avx2), "the processor has AVX2");
-  const std::vector<Corpus>& corpora = make_corpora();
+  const std::vector<Corpus>& corpora = make_corpora(kFrames);
   EventHash hash;
   for (const Corpus& corpus : corpora) {
     verify(corpus, hash);
@@ -343,6 +385,12 @@ void prepare() {
                                    });
     }
   }
+  constexpr auto kDefaultBooks = static_cast<std::size_t>(BookCorpus::default_all);
+  constexpr auto kSimpleBooks = static_cast<std::size_t>(BookCorpus::simple_all);
+  add_formats(corpora[kSimpleBooks], corpora[kDefaultBooks]);
+  for (std::size_t i = kBookCorpusNames.size(); i < corpora.size(); i += 2) {
+    add_formats(corpora[i + 1], corpora[i]);
+  }
   add_gates();
   add_dom<RapidjsonDom>("rapidjson_dom", corpora[1]);
   add_dom<NlohmannDom>("nlohmann_dom", corpora[1]);
@@ -351,8 +399,39 @@ void prepare() {
 }
 
 }  // namespace
+
+/// What instructions.py counts, by this name.
+extern "C" __attribute__((noinline)) bool upfeed_count_decodes(Bench* bench,
+                                                               const std::vector<Frame>* frames) {
+  bool good = true;
+  for (const Frame& frame : *frames) good &= bench->decode(frame);
+  return good;
+}
+
+namespace {
+
+/// Calls upfeed_count_decodes for each kernel and corpus, and prints which one it was and of how
+/// many frames. Only kernels that valgrind knows the instructions of.
+int print_counts() {
+  constexpr std::size_t kCountedFrames = 32;
+  for (const Corpus& corpus : make_corpora(kCountedFrames)) {
+    for (const DecodeKernel kernel : {DecodeKernel::avx2, DecodeKernel::scalar}) {
+      Bench bench(kernel);
+      for (const Frame& frame : corpus.frames) {  // markets are in the table from here on
+        if (!bench.decode(frame)) return 1;
+      }
+      if (!upfeed_count_decodes(&bench, &corpus.frames)) return 1;
+      std::cout << corpus.name << '/' << (kernel == DecodeKernel::avx2 ? "avx2" : "scalar") << ' '
+                << corpus.frames.size() << '\n';
+    }
+  }
+  return 0;
+}
+
+}  // namespace
 }  // namespace upfeed::bench
 
 int main(int argc, char** argv) {
+  if (argc == 2 && std::string_view(argv[1]) == "--count") return upfeed::bench::print_counts();
   return upfeed::bench::run(argc, argv, upfeed::bench::prepare);
 }

@@ -51,6 +51,8 @@ class UpcapReader {
   [[nodiscard]] const UpcapDamage& damage() const noexcept { return damage_; }
   /// Number of the last record within the file, from 1.
   [[nodiscard]] std::uint64_t record_number() const noexcept { return record_number_; }
+  /// Where the block of the last record begins in the unpacked file.
+  [[nodiscard]] std::uint64_t block_offset_bytes() const noexcept { return offset(); }
   [[nodiscard]] const FileHeader& header() const noexcept { return header_; }
   /// The index block was met: the file was closed, not cut off.
   [[nodiscard]] bool closed() const noexcept { return closed_; }

@@ -4,6 +4,7 @@
 
 #include <unistd.h>
 #include <atomic>
+#include <chrono>
 #include <cstdio>
 #include <fstream>
 #include <memory>
@@ -11,6 +12,8 @@
 #include <thread>
 #include <vector>
 
+#include "record_harness.hpp"
+#include "recorder.hpp"
 #include "upfeed/feed.hpp"
 
 namespace {
@@ -94,6 +97,45 @@ TEST(FeedThreads, no_callback_after_its_end_returned) {
   EXPECT_EQ(late, 0U);
   EXPECT_GT(calls, 0U);
   std::remove(path.c_str());
+}
+
+// Goal: I/O threads record, others look at the counters, and the end comes in the middle of it.
+// Method: two taps under fire, a reader of metrics and news; small rings, so that some is lost.
+TEST(FeedThreads, a_recorder_is_shared_by_its_threads) {
+  const TempFolder folder;
+  FeedConfig config;
+  config.record.directory = folder.path();
+  config.record.ring_bytes = 64U << 10U;
+  config.record.flush_interval = std::chrono::milliseconds(10);
+  auto opened = detail::Recorder::open(config, 2);
+  ASSERT_TRUE(opened.ok()) << opened.error().message;
+  detail::Recorder& recorder = **opened;
+  std::atomic<bool> done{false};
+  std::vector<std::thread> taps;
+  for (std::size_t i = 0; i < 2; ++i) {
+    taps.emplace_back([&, i] {
+      const std::string payload(300, 'x');
+      for (int n = 0; n < 20'000; ++n) {
+        FrameMeta meta;
+        meta.received_mono = MonoTime{n + 1};
+        recorder.tap(i).frame(1, payload, meta);
+      }
+    });
+  }
+  std::thread reader([&] {
+    while (!done.load()) {
+      static_cast<void>(recorder.metrics());
+      static_cast<void>(recorder.news_count());
+      static_cast<void>(recorder.news());
+    }
+  });
+  for (std::thread& thread : taps) thread.join();
+  recorder.finish();
+  EXPECT_TRUE(recorder.wait(20'000'000'000).ok());
+  done = true;
+  reader.join();
+  const RecorderMetrics metrics = recorder.metrics();
+  EXPECT_EQ(metrics.frames + metrics.records_lost, 40'000U);
 }
 
 }  // namespace

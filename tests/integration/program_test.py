@@ -3,100 +3,24 @@
 
     program_test.py PATH/upfeed [capture folder]
 
-Every exchange in here is the program's own simulator on the loopback. The capture folder, when
-given, adds the test of a real recording.
+The capture folder, when given, adds the test of a real recording.
 """
 
 import fcntl
 import json
 import os
-import pty
 import re
-import select
 import signal
 import socket
 import struct
 import subprocess
-import sys
-import tempfile
 import termios
 import time
 import unittest
-from decimal import Decimal
 from pathlib import Path
 
-PROGRAM = ""
-CORPUS = None
-DEADLINE_S = 90  # of one run; machines that run tests may be slow
-
-CODES = ["KRW-BTC", "KRW-ETH", "BTC-ETH"]
-
-
-def run(*arguments, **options):
-    """The finished process, its output as text."""
-    return subprocess.run([PROGRAM, *map(str, arguments)], capture_output=True, text=True,
-                          stdin=subprocess.DEVNULL, timeout=DEADLINE_S, **options)
-
-
-def summary_of(text):
-    return json.loads(text.strip().splitlines()[-1], parse_float=Decimal)
-
-
-def trade_frame(index):
-    code = CODES[index % len(CODES)]
-    stamp = 1617646620000 + index * 5
-    return ('{"ty":"trade","cd":"%s","tms":%d,"td":"2021-04-05","ttm":"18:17:00","ttms":%d,'
-            '"tp":%d.0,"tv":0.0000%04d,"ab":"BID","pcp":100.0,"c":"RISE","cp":9E-8,"sid":%d,'
-            '"st":"REALTIME"}' % (code, stamp, stamp, 100 + index, index + 1, stamp * 10000 + 7))
-
-
-def book_frame(index):
-    code = CODES[index % len(CODES)]
-    units = ",".join('{"ap":%d.5,"bp":%d.25,"as":12345678901.%08d,"bs":1.5E-4}' %
-                     (200 + index + i, 199 + index - i, i + 1) for i in range(5))
-    return ('{"ty":"orderbook","cd":"%s","tms":%d,"tas":61728394505.1,"tbs":7.5E-4,"obu":[%s],'
-            '"st":"REALTIME"}' % (code, 1617646620000 + index * 5, units))
-
-
-def capture_text(count=300):
-    """A recording in cryptofeed's form."""
-    lines = ['configuration: {}', 'wss://example.com/websocket/v1 <-> 1617646619.5',
-             'wss://example.com/websocket/v1 <- 1617646620.0: [{"ticket":"x"}]']
-    for index in range(count):
-        frame = book_frame(index) if index % 3 else trade_frame(index)
-        lines.append("%.6f: b'%s'" % (1617646620 + index * 0.005, frame))
-    return "\n".join(lines) + "\n"
-
-
-class Program(unittest.TestCase):
-    def setUp(self):
-        self._folder = tempfile.TemporaryDirectory(prefix="upfeed_program_")
-        self.folder = Path(self._folder.name)
-        self.addCleanup(self._folder.cleanup)
-        os.environ["TMPDIR"] = str(self.folder)  # a program that is killed leaves its CA file
-
-    def write(self, text, name="file"):
-        path = self.folder / name
-        path.write_bytes(text if isinstance(text, bytes) else text.encode())
-        return path
-
-    def start(self, *arguments, **options):
-        process = subprocess.Popen([PROGRAM, *map(str, arguments)], stdin=subprocess.DEVNULL,
-                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                                   **options)
-        self.addCleanup(lambda: (process.kill(), process.wait(), process.stdout.close(),
-                                 process.stderr.close()))
-        return process
-
-    def start_sim(self, *arguments):
-        """A simulator of its own and its ready line."""
-        process = self.start("sim", "--json", *arguments)
-        return process, json.loads(process.stdout.readline())
-
-    def assert_accounted(self, summary):
-        self.assertEqual(summary["received"], summary["delivered"] + summary["conflated"] +
-                         summary["dropped"] + summary["refused"])
-        self.assertEqual(summary["queued"], 0)
+from program_support import (CODES, CORPUS, DEADLINE_S, Program, capture_text, run, summary_of,
+                             trade_frame)
 
 
 class Demo(Program):
@@ -142,28 +66,12 @@ class Demo(Program):
     def test_terminal_is_drawn_and_restored(self):
         """Goal: the view shows live books, and Ctrl-C gives the old screen back. Method: a
         pseudo-terminal of 40 x 150, Ctrl-C typed into it when books are live."""
-        pid, master = pty.fork()
-        if pid == 0:
-            os.environ["TERM"] = "xterm"
-            os.execv(PROGRAM, [PROGRAM, "demo", "--seconds", "60"])
-        fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 150, 0, 0))
-        seen, typed, status = b"", False, None
-        limit = time.monotonic() + DEADLINE_S
-        while time.monotonic() < limit:
-            if select.select([master], [], [], 0.2)[0]:
-                try:
-                    seen += os.read(master, 65536)
-                except OSError:
-                    break  # the program closed its end
-            # Whole pictures only: what the terminal still holds is thrown away by Ctrl-C.
+        # Whole pictures only: what the terminal still holds is thrown away by Ctrl-C.
+        def is_whole(seen):
             live = seen.find(b"855 of 855 books live")
-            if not typed and live >= 0 and seen.count(b"last trades", live) >= 2:
-                os.write(master, b"\x03")
-                typed = True
-        _, status = os.waitpid(pid, 0)
-        os.close(master)
-        self.assertTrue(typed, seen[-2000:])
-        self.assertEqual(os.waitstatus_to_exitcode(status), 0)
+            return live >= 0 and seen.count(b"last trades", live) >= 2
+        code, seen = self.on_terminal(["demo", "--seconds", 60], b"\x03", when=is_whole)
+        self.assertEqual(code, 0)
         for part in (b"\x1b[?1049h", b"KRW-BTC", b"live", b"last trades", b"\xe2\x96\x88"):
             self.assertIn(part, seen)
         tail = seen[seen.rindex(b"\x1b[?1049l"):]
@@ -210,86 +118,20 @@ class Replay(Program):
         self.assertRegex(done.stderr, "line 6: torn")
 
     def test_unreadable_files_are_refused_with_2(self):
-        """Goal: a file that is no capture says so. Method: one of each, for replay and convert."""
+        """Goal: a file that is no capture says so. Method: one of each, for each command."""
         binary = self.write(b"\x00\x01\x02", "binary")
         empty = self.write("", "empty")
         table = self.write("time,price\n1,2\n", "table")
         for path, said in ((self.folder / "none", "No such file"), (self.folder, "directory"),
                            (binary, "binary"), (empty, "empty"), (table, "time,price")):
             for command in (("replay", path), ("convert", path, "--to", "simple"),
-                            ("sim", "--capture", path)):
+                            ("sim", "--replay", path), ("inspect", path),
+                            ("verify", path)):
                 done = run(*command)
                 self.assertEqual(done.returncode, 2, done.stderr)
                 self.assertIn(said, done.stderr)
                 self.assertIn(str(path), done.stderr)
                 self.assertEqual(done.stdout, "")
-
-
-class Convert(Program):
-    def test_formats_hold_the_same_numbers(self):
-        """Goal: conversion is exact. Method: compare with an exact parser, there and back, and by
-        the hash of the replayed result."""
-        path = self.write(capture_text())
-        frames = [line[line.index("b'") + 2:-1] for line in capture_text().splitlines()[3:]]
-        original = summary_of(run("replay", path, "--json").stdout)["hash"]
-        simple = run("convert", path, "--to", "simple")
-        self.assertEqual((simple.returncode, simple.stderr), (0, ""))
-        lines = simple.stdout.splitlines()
-        self.assertEqual(len(lines), len(frames))
-        for line, frame in zip(lines, frames):
-            self.assertEqual(json.loads(line, parse_float=Decimal),
-                             json.loads(frame, parse_float=Decimal))
-        for to in ("default", "simple", "json_list", "simple_list"):
-            converted = self.write(run("convert", path, "--to", to).stdout, to)
-            self.assertEqual(summary_of(run("replay", converted, "--json").stdout)["hash"],
-                             original)
-        back = run("convert", self.folder / "default", "--to", "simple")
-        self.assertEqual(back.stdout, simple.stdout)
-
-    def test_frames_without_a_conversion_are_listed(self):
-        """Goal: what is left out is named. Method: frames of unknown streams, of indicators, status
-        and error frames between."""
-        done = run("convert", self.write("\n".join([
-            trade_frame(0), '{"type":"myFee","uuid":"x"}', '{"status":"UP"}',
-            '{"error":{"name":"NO_TICKET","message":"m"}}',
-            '{"ty":"indicator","cd":"KRW-BTC","v":1}', trade_frame(1)])), "--to", "default")
-        self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertEqual(len(done.stdout.splitlines()), 2)
-        for said in ("1 x unsupported type myFee, first in line 2", "1 x status frame",
-                     "1 x error frame", "1 x indicator frame, known under its own names only"):
-            self.assertIn(said, done.stderr)
-
-    def test_frames_of_an_account_are_converted(self):
-        """Goal: private streams convert like public ones. Method: balances and an order there and
-        back, by their text and the hash of a replay."""
-        frames = ['{"type":"myAsset","asset_uuid":"x","assets":[{"currency":"KRW",'
-                  '"balance":1386929.37231066771348207123,"locked":0}],"asset_timestamp":1,'
-                  '"timestamp":2,"stream_type":"REALTIME"}',
-                  '{"type":"myOrder","code":"KRW-BTC","uuid":"u","state":"wait","price":1.5,'
-                  '"time_in_force":null}',
-                  '{"type":"announcement","title":"t","body":"one\\u0001two"}']
-        path = self.write("\n".join(frames))
-        simple = run("convert", path, "--to", "simple")
-        self.assertEqual((simple.returncode, simple.stderr), (0, ""))
-        self.assertIn('"ast":[{"cu":"KRW","b":1386929.37231066771348207123,"l":0}]', simple.stdout)
-        back = run("convert", self.write(simple.stdout, "simple"), "--to", "default")
-        self.assertEqual(back.stdout.splitlines(), frames)
-        hashes = {summary_of(run("replay", each, "--json").stdout)["hash"]
-                  for each in (path, self.folder / "simple")}
-        self.assertEqual(len(hashes), 1)
-
-    def test_damage_is_answered_with_3(self):
-        """Goal: what can be written is written, the rest told. Method: a torn last line."""
-        done = run("convert", self.write(trade_frame(0) + "\n" + trade_frame(1)[:40]), "--to",
-                   "simple")
-        self.assertEqual((done.returncode, len(done.stdout.splitlines())), (3, 1))
-        self.assertIn("line 2: torn", done.stderr)
-
-    def test_unknown_format_is_refused(self):
-        """Goal: --to names what there is. Method: a format that is not."""
-        done = run("convert", self.write(trade_frame(0)), "--to", "xml")
-        self.assertEqual(done.returncode, 2)
-        self.assertIn("simple_list", done.stderr)
 
 
 class Config(Program):
@@ -438,7 +280,7 @@ class Metrics(Program):
 class Live(Program):
     def served_hash(self, path, codes, count):
         """The hash of a capture received live: simulator and watch are two processes."""
-        process, ready = self.start_sim("--capture", path, "--speed", 0)
+        process, ready = self.start_sim("--replay", path, "--speed", "max")
         done = run("watch", *codes, "--streams", "trade,orderbook", "--endpoint", ready["url"],
                    "--ca", ready["ca_file"], "--format", "simple", "--frames", count,
                    "--seconds", 60, "--json")
@@ -546,7 +388,7 @@ class BadInput(Program):
                 (("config",), "subcommand"),
                 (("watch", "KRW-BTCC", "--endpoint", "sim"), "did you mean KRW-BTC"),
                 (("watch", "BTC-KRW", "--endpoint", "sim"), "KRW-BTC"),
-                (("sim", "--speed", 2), "--capture"),
+                (("sim", "--speed", 2), "--replay"),
                 (("demo", "--book", "KRW-NOPE"), "KRW-NOPE"),
                 (("replay",), "FILE")):
             done = run(*arguments)
@@ -593,8 +435,4 @@ class BadInput(Program):
 
 
 if __name__ == "__main__":
-    PROGRAM = os.path.abspath(sys.argv[1])
-    if len(sys.argv) > 2 and not sys.argv[2].startswith("-"):
-        CORPUS = Path(sys.argv.pop(2))
-    del sys.argv[1]
     unittest.main(verbosity=2)

@@ -130,7 +130,7 @@ TEST(ReplayCorpus, the_capture_of_2021_has_one_hash_replayed_and_live) {
     EXPECT_EQ(replay_hash(path, nullptr, std::size_t{64} << (10 + i)), hash);
   }
 
-  auto frames = std::make_shared<std::vector<sim::CapturedFrame>>();
+  std::vector<sim::CapturedFrame> frames;
   std::set<std::string> codes;
   auto reader = CaptureReader::open(path);
   ASSERT_TRUE(reader.ok());
@@ -142,12 +142,12 @@ TEST(ReplayCorpus, the_capture_of_2021_has_one_hash_replayed_and_live) {
       return text.substr(at, text.find('"', at) - at);
     };
     codes.insert(member("cd"));
-    frames->push_back(
+    frames.push_back(
         {member("ty"), member("cd"), sim::Format::simple, text, frame.received_unix_ns});
   }
-  ASSERT_EQ(frames->size(), 1733U);
+  ASSERT_EQ(frames.size(), 1733U);
   sim::SimConfig config;
-  config.capture = frames;
+  config.capture = std::make_shared<sim::CapturedFrames>(std::move(frames));
   config.speed = 0;
   config.start_on_subscribe = true;
   LiveHarness live(config);

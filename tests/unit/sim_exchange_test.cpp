@@ -12,67 +12,13 @@
 #include <utility>
 #include <vector>
 
-#include "sim/exchange.hpp"
 #include "sim/rest.hpp"
+#include "sim_stage.hpp"
 
 namespace upfeed::sim {
 namespace {
 
 using Json = nlohmann::json;
-constexpr std::int64_t kStartMs = 1'790'134'742'000;
-
-class Recorder : public Transport {
- public:
-  void send(ConnectionId id, std::string_view payload) override {
-    sent[id].emplace_back(payload);
-    queued[id] += queue_all ? payload.size() : 0;
-  }
-  void close(ConnectionId id, std::uint16_t code) override { closed[id] = code; }
-  void drop(ConnectionId id) override { dropped.insert(id); }
-  [[nodiscard]] std::size_t queued_bytes(ConnectionId id) const override {
-    const auto found = queued.find(id);
-    return found == queued.end() ? 0 : found->second;
-  }
-
-  std::map<ConnectionId, std::vector<std::string>> sent;
-  std::map<ConnectionId, std::uint16_t> closed;
-  std::set<ConnectionId> dropped;
-  std::map<ConnectionId, std::size_t> queued;
-  bool queue_all = false;
-};
-
-ExchangeOptions small_options() {
-  ExchangeOptions options;
-  options.profile.markets = {12, 6, 4};
-  options.profile.frames_per_second = 1'000;
-  return options;
-}
-
-/// An exchange with one open connection and a clock.
-struct Stage {
-  explicit Stage(ExchangeOptions options = small_options())
-      : exchange(std::move(options), net, kStartMs) {
-    exchange.on_open(1, now_ms);
-  }
-
-  void say(std::string_view text, ConnectionId id = 1) { exchange.on_text(id, text, now_ms); }
-  void run(std::int64_t duration_ms) {
-    const std::int64_t end_us = (now_ms + duration_ms) * 1000;
-    for (std::int64_t now_us = now_ms * 1000; now_us <= end_us;) {
-      const std::int64_t due_us = exchange.advance(now_us);
-      if (due_us > end_us) break;
-      now_us = std::max(due_us, now_us);
-    }
-    now_ms += duration_ms;
-  }
-  std::vector<std::string> take(ConnectionId id = 1) { return std::exchange(net.sent[id], {}); }
-  [[nodiscard]] ConnectionStats stats() const { return exchange.stats().connections.front(); }
-
-  Recorder net;
-  std::int64_t now_ms = kStartMs;
-  Exchange exchange;
-};
-
 std::string error_name(const std::vector<std::string>& frames) {
   if (frames.size() != 1) return "frames: " + std::to_string(frames.size());
   return Json::parse(frames.front())["error"]["name"];
@@ -433,32 +379,6 @@ TEST(SimExchange, flat_out_waits_for_the_network_instead) {
   EXPECT_TRUE(stage.net.dropped.empty());
   EXPECT_GT(stage.net.queued[1], 1U << 20);
   EXPECT_LT(stage.net.queued[1], 4U << 20);
-}
-
-TEST(SimExchange, captures_are_served_verbatim_once_and_transcoded_on_demand) {
-  // Goal: the capture source; method: three frames, a DEFAULT and a SIMPLE client.
-  ExchangeOptions options;
-  auto frames = std::make_shared<std::vector<CapturedFrame>>();
-  for (int i = 0; i < 3; ++i) {
-    frames->push_back({i == 1 ? "trade" : "ticker", "KRW-BTC", Format::full,
-                       "{\"n\":" + std::to_string(i) + "}", i * 100'000'000LL});
-  }
-  options.capture = frames;
-  options.start_on_subscribe = true;
-  options.transcode = [](std::string_view in, Format, Format, std::string& out) {
-    out = "simple " + std::string(in);
-    return true;
-  };
-  Stage stage(options);
-  stage.exchange.on_open(2, stage.now_ms);
-  stage.say(R"([{"ticket":"t"},{"type":"ticker","codes":["KRW-BTC"]}])");
-  stage.say(R"([{"ticket":"t"},{"type":"trade","codes":["KRW-BTC"]},{"format":"SIMPLE"}])", 2);
-  stage.run(150);
-  EXPECT_EQ(stage.take(1), std::vector<std::string>{"{\"n\":0}"});
-  EXPECT_EQ(stage.take(2), std::vector<std::string>{"simple {\"n\":1}"});
-  stage.run(10'000);
-  EXPECT_EQ(stage.take(1), std::vector<std::string>{"{\"n\":2}"});
-  EXPECT_TRUE(stage.exchange.stats().source_finished);
 }
 
 TEST(SimRest, quotation_calls_answer_in_the_wire_shape) {

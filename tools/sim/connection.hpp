@@ -18,6 +18,7 @@ struct Exchange::Connection {
   ConnectionStats stats;
   Format format = Format::full;
   std::vector<TypeRequest> subscriptions;
+  std::vector<Snapshot> awaited;      // of a capture: streams that have had no frame yet
   std::vector<std::uint64_t> counts;  // data frames, [stream * codes + code]; empty until the first
   std::deque<std::int64_t> message_times_ms;  // of the last minute
   std::int64_t last_activity_ms = 0;

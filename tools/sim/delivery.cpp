@@ -104,18 +104,23 @@ std::int64_t Exchange::run_market(std::int64_t now_us) {
 }
 
 std::int64_t Exchange::run_capture(std::int64_t now_us) {
-  const auto& frames = *options_.capture;
-  for (int i = 0; i < kEventsPerStep && capture_at_ < frames.size(); ++i) {
-    const CapturedFrame& frame = frames[capture_at_];
-    const Pace pace{clock_start_us_, frames.front().receive_time_ns / 1000, options_.speed};
-    const std::int64_t due_us = frame.receive_time_ns / 1000;
+  for (int i = 0; i < kEventsPerStep; ++i) {
+    if (!has_next_captured_) {
+      has_next_captured_ = options_.capture->next(next_captured_);
+      if (has_next_captured_ && !capture_start_us_) {
+        capture_start_us_ = next_captured_.receive_time_ns / 1000;
+      }
+    }
+    finished_ = !has_next_captured_;
+    if (finished_) return kNever;
+    const Pace pace{clock_start_us_, *capture_start_us_, options_.speed};
+    const std::int64_t due_us = next_captured_.receive_time_ns / 1000;
     if (due_us > pace.source_time_us(now_us)) return pace.clock_time_us(due_us);
-    ++capture_at_;
-    deliver_captured(frame);
+    has_next_captured_ = false;
+    deliver_captured(next_captured_);
     if (finished_) return kNever;
   }
-  finished_ = capture_at_ == frames.size();
-  return finished_ ? kNever : now_us;
+  return now_us;
 }
 
 void Exchange::deliver(const Event& event) {
@@ -153,34 +158,6 @@ void Exchange::deliver_stream(const Event& event, std::size_t stream) {
       send_data(*route.connection, stream, event.market, *known, true);
     }
   }
-}
-
-void Exchange::deliver_captured(const CapturedFrame& frame) {
-  const auto stream = find_stream(frame.type);
-  const auto code = by_code_.find(frame.code);
-  if (paused_ || !stream || *stream >= kStreamCount || code == by_code_.end()) return;
-  cache_used_ = 0;
-  for (const Route& route : routes(*stream, code->second)) {
-    const Format format = route.connection->format;
-    if (format == frame.format) {
-      send_data(*route.connection, *stream, code->second, frame.payload, true);
-      continue;
-    }
-    const std::string* known = find_cached(format, {});
-    if (known == nullptr) {
-      std::string& fresh = add_cached(format, {});
-      if (!options_.transcode || !options_.transcode(frame.payload, frame.format, format, fresh)) {
-        fresh.clear();
-      }
-      known = &fresh;
-    }
-    if (known->empty()) {
-      ++totals_.transcode_failures;
-    } else {
-      send_data(*route.connection, *stream, code->second, *known, true);
-    }
-  }
-  finished_ = totals_.realtime_frames_sent >= options_.frame_limit;
 }
 
 const std::string* Exchange::find_cached(Format format, const BookView& view) const {

@@ -18,10 +18,11 @@ Exchange::Exchange(ExchangeOptions options, Transport& transport, std::int64_t n
   if (options_.regional) options_.profile.local_currency = "IDR";
   market_start_us_ = (options_.start_time_ms != 0 ? options_.start_time_ms : now_ms) * 1000;
   if (options_.capture) {
-    for (const CapturedFrame& frame : *options_.capture) {
+    for (const std::string& code : options_.capture->codes()) {
       const auto index = static_cast<std::uint32_t>(codes_.size());
-      if (by_code_.emplace(frame.code, index).second) codes_.push_back(frame.code);
+      if (by_code_.emplace(code, index).second) codes_.push_back(code);
     }
+    kept_frames_.resize(kStreamCount * codes_.size());
   } else {
     market_ = std::make_unique<Market>(options_.seed, options_.profile, market_start_us_ / 1000);
     for (const Instrument& instrument : market_->instruments()) {
@@ -170,8 +171,8 @@ BookView Exchange::make_view(std::size_t units, std::int64_t level) const {
 }
 
 bool Exchange::has_level(std::uint32_t code, std::int64_t level) const {
-  if (level == 0) return true;
-  if (!market_) return false;
+  // Of a capture those come that were recorded; others are silent, as unknown ones are.
+  if (level == 0 || !market_) return true;
   const auto& levels = market_->instruments()[code].levels;
   return std::find(levels.begin(), levels.end(), level) != levels.end();
 }
@@ -203,13 +204,19 @@ void Exchange::subscribe(Connection& connection, const SubscribeRequest& request
   remove_routes(connection);
   connection.format = request.format;
   connection.subscriptions = request.types;
+  connection.awaited.clear();
   std::vector<Snapshot> snapshots;
   for (const TypeRequest& type : request.types) add_type(connection, type, snapshots);
   if (!started_ && route_count_ > 0) start_source(now_us);
   if (connection.stats.endpoint != Endpoint::public_data) start_scenario(now_us / 1000);
-  if (!market_ || paused_) return;
+  if (paused_) return;
   std::string frame;
-  for (const auto& [stream, code, view] : snapshots) {
+  for (const Snapshot& wanted : snapshots) {
+    const auto& [stream, code, view] = wanted;
+    if (!market_) {
+      send_captured_snapshot(connection, wanted);
+      continue;
+    }
     frame.clear();
     write_frame(frame, stream, code, connection.format, StreamType::snapshot, view, nullptr);
     send_data(connection, stream, code, frame, false);

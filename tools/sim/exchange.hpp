@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "sim/capture_source.hpp"
 #include "sim/market.hpp"
 #include "sim/request.hpp"
 #include "sim/scenario.hpp"
@@ -44,25 +45,12 @@ class Transport {
   [[nodiscard]] virtual std::size_t queued_bytes(ConnectionId id) const = 0;
 };
 
-/// A recorded frame, to be served as it is.
-struct CapturedFrame {
-  std::string type;  ///< ticker, trade, orderbook, candle.1m, ...
-  std::string code;
-  Format format = Format::full;
-  std::string payload;
-  std::int64_t receive_time_ns = 0;  ///< only differences matter
-};
-
-/// Rewrites `in` into another format; false when it cannot.
-using Transcoder =
-    std::function<bool(std::string_view in, Format from, Format to, std::string& out)>;
-
 struct ExchangeOptions {
   std::uint64_t seed = 1;
   SyntheticProfile profile;
   /// Serve these frames once, in this order, instead of the synthetic market.
-  std::shared_ptr<const std::vector<CapturedFrame>> capture;
-  /// For clients whose format is not the frame's; without it such frames are skipped.
+  std::shared_ptr<CaptureSource> capture;
+  /// For clients that want a frame in another way than it is; without it such frames are skipped.
   Transcoder transcode;
   /// Times as fast as the clock; 0 = as fast as the connections take the frames.
   double speed = 1;
@@ -223,7 +211,16 @@ class Exchange {
   bool send_prepared(std::int64_t now_us);
   void deliver(const Event& event);
   void deliver_stream(const Event& event, std::size_t stream);
-  void deliver_captured(const CapturedFrame& frame);
+  /// Keeps the frame, and leaves anything in its place.
+  void deliver_captured(CapturedFrame& frame);
+  [[nodiscard]] CapturedFrame* kept_frame(std::size_t stream, std::uint32_t code,
+                                          std::int64_t level);
+  /// Empty: it cannot be written so. Valid until captured_cache_used_ is set to 0.
+  const std::string& written_captured(const CapturedFrame& frame, const CaptureView& view);
+  void send_captured(Connection& connection, std::size_t stream, std::uint32_t code,
+                     const CapturedFrame& frame, const CaptureView& view);
+  void answer_awaited(std::size_t stream, std::uint32_t code, const CapturedFrame& frame);
+  void send_captured_snapshot(Connection& connection, const Snapshot& wanted);
   void write_frame(std::string& out, std::size_t stream, std::uint32_t code, Format format,
                    StreamType type, const BookView& view, const Candle* candle) const;
   [[nodiscard]] const std::string* find_cached(Format format, const BookView& view) const;
@@ -278,7 +275,12 @@ class Exchange {
   bool started_ = false;
   bool finished_ = false;
   bool paused_ = false;
-  std::size_t capture_at_ = 0;
+  CapturedFrame next_captured_;  ///< when has_next_captured_
+  bool has_next_captured_ = false;
+  std::optional<std::int64_t> capture_start_us_;         ///< of its first frame
+  std::vector<std::vector<CapturedFrame>> kept_frames_;  // [stream * codes + code], one per level
+  std::deque<std::pair<CaptureView, std::string>> captured_cache_;  // of the frame in work
+  std::size_t captured_cache_used_ = 0;
   ExchangeStats totals_;
 };
 

@@ -25,10 +25,11 @@ struct SimConfig {
   std::uint16_t port = 0;    ///< 0 = any free port, see SimServer::port()
   std::uint64_t seed = 1;    ///< the same seed is the same market
   SyntheticProfile profile;  ///< its size and pace
-  /// Serve these recorded frames once instead of the synthetic market: as they are, only to clients
-  /// subscribed to (type, code), without snapshots of our own.
-  std::shared_ptr<const std::vector<CapturedFrame>> capture;
-  /// Rewrites captured frames for clients of another format. Called on the server's thread.
+  /// Serve these recorded frames once instead of the synthetic market, only to clients subscribed
+  /// to (type, code). What was served last is the snapshot of who comes later.
+  std::shared_ptr<CaptureSource> capture;
+  /// Rewrites captured frames for clients of another format, with fewer units, as snapshots. Called
+  /// on the server's thread.
   Transcoder transcode;
   /// Times as fast as the clock; 0 = as fast as the connections take the frames.
   double speed = 1;

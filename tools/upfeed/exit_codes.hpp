@@ -11,6 +11,7 @@ enum ExitCode : int {
   kExitData = 3,     ///< a file was read to its end, but parts of it are damaged
   kExitNetwork = 4,  ///< exchange unreachable, no data came, or an address is in use
   kExitTimeout = 5,  ///< --seconds were over before --frames had come
+  kExitLoss = 6,     ///< a recording is not whole: the disk was full or too slow
   kExitSignalled = 128  ///< plus the signal's number: forced by a second Ctrl-C or SIGTERM
 };
 

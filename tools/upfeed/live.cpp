@@ -1,5 +1,6 @@
 #include "live.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <memory>
@@ -10,6 +11,7 @@
 #include "event_json.hpp"
 #include "exit_codes.hpp"
 #include "output.hpp"
+#include "progress.hpp"
 #include "screen.hpp"
 #include "signals.hpp"
 #include "summary.hpp"
@@ -94,9 +96,31 @@ std::string latency_line(const Tally& tally) {
   return line;
 }
 
+bool is_recording(LiveOutput output) {
+  return output == LiveOutput::recording || output == LiveOutput::recording_text;
+}
+
+/// "0:12  12,345 frames  1,024/s  9.3 MB in  1.6 MB written  lost 0  PATH"
+std::string recording_line(const FeedMetrics& metrics, double seconds) {
+  const RecorderMetrics& recorder = metrics.recorder;
+  const auto rate =
+      static_cast<std::uint64_t>(static_cast<double>(recorder.frames) / std::max(seconds, 0.001));
+  std::string line = clock_text(seconds) + "  " + grouped(recorder.frames) + " frames  " +
+                     grouped(rate) + "/s  " + bytes_text(recorder.bytes_in) + " in  " +
+                     bytes_text(recorder.bytes_out) + " written  lost " +
+                     grouped(recorder.records_lost) + "  " + recorder.path;
+  if (recorder.state != RecorderState::recording) {
+    line += "  " + std::string(to_string(recorder.state)) + ": " + recorder.error;
+  }
+  return line;
+}
+
 class LiveRun {
  public:
-  explicit LiveRun(const LiveOptions& options) : options_(options), handler_(options, output_) {}
+  explicit LiveRun(const LiveOptions& options)
+      : options_(options),
+        handler_(options, output_),
+        progress_(options.quiet || !is_recording(options.output)) {}
 
   int run() {
     Result<Feed> created = Feed::create(options_.config);
@@ -153,6 +177,8 @@ class LiveRun {
     } else if (options_.output == LiveOutput::progress && now >= next_show_ + 1) {
       report(feed, "progress");
       next_show_ += 1;
+    } else if (progress_.due()) {
+      progress_.show(recording_line(feed.metrics(), now));
     }
   }
 
@@ -183,7 +209,7 @@ class LiveRun {
                               tally,
                               board.markets_seen(),
                               books_live_.value_or(board.books_live())};
-      if (options_.output == LiveOutput::screen) {
+      if (options_.output == LiveOutput::screen || options_.output == LiveOutput::recording_text) {
         append_text(report, text);
       } else {
         append_json(report, text);
@@ -200,11 +226,26 @@ class LiveRun {
     output_.release();
     const Status stopped = feed.stop();
     screen_.reset();
+    progress_.clear();
     report(feed, "summary");
     output_.flush();
+    // A recording with holes is told whatever else there is to say.
+    if (const auto code = recording_verdict(feed.metrics().recorder, stopped)) return *code;
     if (!stopped) return fail(stopped.error());
     if (output_.closed() || stop_requested()) return output_.exit_code(kExitOk);
     return verdict(failed);
+  }
+
+  /// An exit code when what was asked to be recorded is not all in the files.
+  [[nodiscard]] std::optional<int> recording_verdict(const RecorderMetrics& recorder,
+                                                     const Status& stopped) const {
+    if (recorder.state == RecorderState::off) return {};
+    if (recorder.records_lost == 0 && stopped.ok()) return {};
+    std::string why = recorder.error;
+    if (why.empty()) why = stopped.ok() ? "the disk was too slow" : stopped.error().message;
+    say("upfeed " + options_.command + ": the recording is not whole: " +
+        grouped(recorder.records_lost) + " records lost: " + why);
+    return kExitLoss;
   }
 
   [[nodiscard]] int verdict(bool failed) const {
@@ -235,6 +276,7 @@ class LiveRun {
   std::optional<std::size_t> books_live_;  ///< at the end
   std::optional<Health> health_;           ///< at the end
   std::optional<Screen> screen_;
+  Progress progress_;
   View view_;
 };
 

@@ -12,8 +12,8 @@ constexpr const char* kEpilog =
     "Standard output holds data only, messages go to standard error.\n"
     "Exit codes: 0 done (Ctrl-C and SIGTERM included); 1 internal error; 2 an argument or a file\n"
     "that cannot be used; 3 parts of a file are damaged; 4 exchange unreachable, no data, or\n"
-    "address in use; 5 --seconds were over before --frames had come; 128+n ended by a second\n"
-    "signal n.";
+    "address in use; 5 --seconds were over before --frames had come; 6 a recording is not whole;\n"
+    "128+n ended by a second signal n.";
 
 int run(int argc, char** argv) {
   using namespace upfeed::program;
@@ -23,9 +23,12 @@ int run(int argc, char** argv) {
   int exit_code = kExitOk;
   add_demo(app, exit_code);
   add_watch(app, exit_code);
+  add_record(app, exit_code);
   add_sim(app, exit_code);
   add_bench(app, exit_code);
   add_replay(app, exit_code);
+  add_inspect(app, exit_code);
+  add_verify(app, exit_code);
   add_convert(app, exit_code);
   add_markets(app, exit_code);
   add_config(app, exit_code);

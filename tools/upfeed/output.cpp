@@ -65,7 +65,9 @@ int Output::exit_code(int otherwise) const noexcept {
 }
 
 void say(std::string_view text) {
-  std::string line(text);
+  // A line of progress may stand there.
+  std::string line = stderr_is_terminal() ? "\r\033[K" : "";
+  line += text;
   line += '\n';
   // A message that nobody can read any more is not worth an error.
   static_cast<void>(write_all(STDERR_FILENO, line));

@@ -1,15 +1,19 @@
-// upfeed replay: a captured file through the feed, as fast as it goes.
+// upfeed replay: captured files through the feed, as fast as it goes or as they were recorded.
 
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <cstdio>
 #include <memory>
+#include <optional>
+#include <thread>
 
+#include "capture_file.hpp"
 #include "commands.hpp"
 #include "exit_codes.hpp"
 #include "json.hpp"
 #include "output.hpp"
+#include "progress.hpp"
+#include "selection.hpp"
 #include "signals.hpp"
 #include "upfeed/event_hash.hpp"
 #include "upfeed/feed.hpp"
@@ -17,59 +21,47 @@
 namespace upfeed::program {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 struct ReplayArguments {
-  std::string file;
+  std::vector<std::string> files;
+  std::string speed = "max";
+  SelectionArguments selection;
   bool json = false;
 };
 
 /// Counts and hashes what comes out of the feed.
 class Witness {
  public:
+  explicit Witness(const Selection& selection) : selection_(selection) {}
+
   template <class Event>
   void operator()(const Event& event) {
     if constexpr (std::is_same_v<Event, StatusEvent>) {
-      if (event.cause == StatusCause::bad_frames) report_bad_line(event.text.view());
-    } else if constexpr (!std::is_same_v<Event, LossEvent>) {
+      if (event.cause == StatusCause::bad_frames) report(event.text.view());
+      if (event.previous_state == SessionState::live && event.state != SessionState::live &&
+          event.cause != StatusCause::end_of_capture) {
+        ++connections_lost;
+      }
+    } else if constexpr (is_stream(Event::kKind)) {
+      if (!selection_.wants(event)) return;
       ++events[static_cast<std::size_t>(event.kind)];
       hash.add(event);
     }
   }
 
   std::array<std::uint64_t, kStreamCount> events{};
-  std::uint64_t bad_lines = 0;
+  std::uint64_t damages = 0;
+  std::uint64_t connections_lost = 0;
   EventHash hash;
 
  private:
-  void report_bad_line(std::string_view text) {
+  void report(std::string_view text) {
     constexpr std::uint64_t kShown = 10;
-    ++bad_lines;
-    if (bad_lines <= kShown) say("upfeed replay: " + std::string(text));
-    if (bad_lines == kShown + 1) say("upfeed replay: and more bad lines, only counted from here");
-  }
-};
-
-/// A line on the terminal that is written over and over; nothing when nobody looks.
-class Progress {
- public:
-  void show(const Feed& feed) {
-    if (!shown_on_terminal_) return;
-    const Clock::time_point now = Clock::now();
-    if (now - last_ < std::chrono::milliseconds(200)) return;
-    last_ = now;
-    std::fprintf(stderr, "\r%llu frames", static_cast<unsigned long long>(feed.metrics().frames));
-    std::fflush(stderr);
-    dirty_ = true;
-  }
-  ~Progress() {
-    if (dirty_) std::fprintf(stderr, "\r\033[K");
+    ++damages;
+    if (damages <= kShown) say("upfeed replay: " + std::string(text));
+    if (damages == kShown + 1) say("upfeed replay: and more bad lines, only counted from here");
   }
 
- private:
-  const bool shown_on_terminal_ = stderr_is_terminal();
-  Clock::time_point last_ = Clock::now();
-  bool dirty_ = false;
+  const Selection& selection_;
 };
 
 /// A frame of a stream that the library does not decode is not damaged.
@@ -92,14 +84,17 @@ struct ReplayOutcome {
   }
   /// Frames that are no market data: answers to requests, errors, signs of life.
   [[nodiscard]] std::uint64_t other_frames() const {
-    return metrics.frames - metrics.total().received;
+    return metrics.frames - metrics.total().received - metrics.replay.frames_passed;
   }
 };
 
-void append_json(const ReplayOutcome& outcome, const std::string& file, std::string& out) {
+void append_json(const ReplayOutcome& outcome, const std::vector<std::string>& files,
+                 std::string& out) {
   JsonWriter json(out);
-  json.open_object().field("type", "summary").field("command", "replay").field("file", file);
-  json.field("complete", outcome.complete).field("frames", outcome.metrics.frames);
+  json.open_object().field("type", "summary").field("command", "replay");
+  json.field("file", files.front()).key("files").open_list();
+  for (const std::string& file : files) json.value(file);
+  json.close_list().field("complete", outcome.complete).field("frames", outcome.metrics.frames);
   json.key("events").open_object();
   for (std::size_t i = 0; i < kStreamCount; ++i) {
     json.field(to_string(static_cast<EventKind>(i)), outcome.witness.events[i]);
@@ -112,7 +107,10 @@ void append_json(const ReplayOutcome& outcome, const std::string& file, std::str
   json.close_object()
       .field("refused_total", outcome.metrics.total().refused)
       .field("other_frames", outcome.other_frames())
-      .field("bad_lines", outcome.witness.bad_lines)
+      .field("frames_passed", outcome.metrics.replay.frames_passed)
+      .field("records_missing", outcome.metrics.replay.records_missing)
+      .field("connections_lost", outcome.witness.connections_lost)
+      .field("bad_lines", outcome.witness.damages)
       .field("hash", outcome.witness.hash.hex())
       .key("seconds")
       .number(outcome.seconds, 6)
@@ -130,45 +128,140 @@ void append_row(std::string_view name, std::string_view value, std::string& out)
 }
 
 void append_text(const ReplayOutcome& outcome, std::string& out) {
-  append_row("frames", std::to_string(outcome.metrics.frames), out);
+  const FeedMetrics& metrics = outcome.metrics;
+  append_row("frames", std::to_string(metrics.frames), out);
   for (std::size_t i = 0; i < kStreamCount; ++i) {
     append_row("  " + std::string(to_string(static_cast<EventKind>(i))),
                std::to_string(outcome.witness.events[i]), out);
   }
   append_row("  other", std::to_string(outcome.other_frames()), out);
-  append_row("refused", std::to_string(outcome.metrics.total().refused), out);
+  append_row("  not asked for", std::to_string(metrics.replay.frames_passed), out);
+  append_row("refused", std::to_string(metrics.total().refused), out);
   for (std::size_t i = 0; i < kRefusalCauseMax; ++i) {
-    const std::uint64_t count = outcome.metrics.refused_by_cause[i];
+    const std::uint64_t count = metrics.refused_by_cause[i];
     if (count > 0) append_row("  " + std::string(refusal_name(i)), std::to_string(count), out);
   }
-  append_row("bad lines", std::to_string(outcome.witness.bad_lines), out);
+  append_row("bad lines", std::to_string(outcome.witness.damages), out);
+  append_row("records missing", std::to_string(metrics.replay.records_missing), out);
+  append_row("connections lost", std::to_string(outcome.witness.connections_lost), out);
+  append_row("seconds", std::to_string(outcome.seconds), out);
   append_row("frames per second",
              std::to_string(static_cast<std::uint64_t>(outcome.frames_per_second())), out);
   append_row("hash", outcome.witness.hash.hex(), out);
 }
 
-int run_replay(const ReplayArguments& arguments) {
-  Result<Feed> feed = Feed::replay(arguments.file);
-  if (!feed) {
-    say("upfeed replay: " + feed.error().message);
-    return feed.error().code == Errc::system ? kExitInternal : kExitUsage;
-  }
-  Witness witness;
-  const Clock::time_point start = Clock::now();
-  {
-    Progress progress;
-    while (!feed->finished() && !stop_requested()) {
-      feed->step_io();
-      while (feed->poll(witness) > 0) {
-      }
-      progress.show(*feed);
+/// Wall time of the earliest first record of the files, for bounds that count from it.
+/// errors  as CaptureFile::open; bad_capture: no times.
+Result<std::int64_t> first_time(const std::vector<std::string>& files) {
+  std::int64_t first = INT64_MAX;
+  for (const std::string& path : files) {
+    Result<CaptureFile> file = CaptureFile::open(path);
+    if (!file) return file.error();
+    CaptureItem item = file->next();
+    while (item.kind == CaptureItemKind::damage) item = file->next();
+    if (item.record.unix_ns == 0) {
+      return Error{Errc::bad_capture, "capture \"" + path +
+                                          "\" says no receive times, which --from "
+                                          "and --to go by"};
     }
+    first = std::min(first, item.record.unix_ns);
   }
-  const std::chrono::duration<double> elapsed = Clock::now() - start;
-  const ReplayOutcome outcome{witness, feed->metrics(), elapsed.count(), feed->finished()};
+  return first;
+}
+
+Result<ReplayOptions> make_options(const ReplayArguments& arguments, const Selection& selection) {
+  ReplayOptions options;
+  const Result<double> speed = parse_speed("--speed", arguments.speed);
+  if (!speed) return speed.error();
+  options.speed = speed.value();
+  std::int64_t first_unix_ns = 0;
+  if ((selection.from && selection.from->relative) || (selection.to && selection.to->relative)) {
+    const Result<std::int64_t> first = first_time(arguments.files);
+    if (!first) return first.error();
+    first_unix_ns = first.value();
+  }
+  if (selection.from) options.from_unix_ns = selection.from->unix_ns(first_unix_ns);
+  if (selection.to) options.to_unix_ns = selection.to->unix_ns(first_unix_ns);
+  for (const MarketCode& code : selection.codes) options.codes.emplace_back(code.view());
+  for (const StreamKind& type : selection.types) options.kinds.push_back(type.kind);
+  return options;
+}
+
+class ReplayRun {
+ public:
+  ReplayRun(Feed feed, Witness& witness, bool quiet)
+      : feed_(std::move(feed)), witness_(witness), progress_(quiet) {}
+
+  /// In this thread alone: nothing has to be handed over or woken.
+  void run_fast() {
+    while (!feed_.finished() && !stop_requested()) {
+      feed_.step_io();
+      while (feed_.poll(witness_) > 0) {
+      }
+      if (progress_.due()) show();
+    }
+    seconds_ = progress_.seconds();
+  }
+  /// In the feed's threads, which sleep until the next frame is due.
+  Status run_paced() {
+    {
+      const SignalsBlocked blocked;
+      if (const Status started = feed_.start(witness_); !started) return started;
+    }
+    while (!feed_.finished() && !stop_requested()) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      if (progress_.due()) show();
+    }
+    seconds_ = progress_.seconds();
+    complete_ = feed_.finished();
+    return feed_.stop();
+  }
+  [[nodiscard]] ReplayOutcome outcome() const {
+    return {witness_, feed_.metrics(), seconds_, complete_.value_or(feed_.finished())};
+  }
+  void clear() { progress_.clear(); }
+
+ private:
+  void show() {
+    const FeedMetrics metrics = feed_.metrics();
+    std::string text = progress_text({metrics.replay.bytes_read, metrics.replay.bytes_total},
+                                     metrics.frames, progress_.seconds());
+    if (metrics.replay.position_unix_ns != 0) {
+      text += "  at " + iso_time(metrics.replay.position_unix_ns, 0);
+    }
+    progress_.show(text);
+  }
+
+  Feed feed_;
+  Witness& witness_;
+  Progress progress_;
+  double seconds_ = 0;
+  std::optional<bool> complete_;
+};
+
+int run_replay(const ReplayArguments& arguments) {
+  const auto refuse = [](const Error& error) {
+    say("upfeed replay: " + error.message);
+    return static_cast<int>(error.code == Errc::system ? kExitInternal : kExitUsage);
+  };
+  const Result<Selection> selection = Selection::parse(arguments.selection);
+  if (!selection) return refuse(selection.error());
+  const Result<ReplayOptions> options = make_options(arguments, selection.value());
+  if (!options) return refuse(options.error());
+  Result<Feed> feed = Feed::replay(arguments.files, options.value());
+  if (!feed) return refuse(feed.error());
+  Witness witness(selection.value());
+  const auto run = std::make_unique<ReplayRun>(std::move(*feed), witness, arguments.json);
+  if (options.value().speed == ReplayOptions::kFast) {
+    run->run_fast();
+  } else if (const Status ended = run->run_paced(); !ended) {
+    return refuse(ended.error());
+  }
+  run->clear();
+  const ReplayOutcome outcome = run->outcome();
   std::string text;
   if (arguments.json) {
-    append_json(outcome, arguments.file, text);
+    append_json(outcome, arguments.files, text);
   } else {
     append_text(outcome, text);
   }
@@ -176,7 +269,7 @@ int run_replay(const ReplayArguments& arguments) {
   output.append(text);
   output.flush();
   if (!outcome.complete) say("upfeed replay: interrupted; the counts are those of the part read");
-  const bool damaged = damaged_frames(outcome.metrics) + witness.bad_lines > 0;
+  const bool damaged = damaged_frames(outcome.metrics) + witness.damages > 0;
   return output.exit_code(damaged ? kExitData : kExitOk);
 }
 
@@ -185,9 +278,14 @@ int run_replay(const ReplayArguments& arguments) {
 void add_replay(CLI::App& app, int& exit_code) {
   auto arguments = std::make_shared<ReplayArguments>();
   CLI::App* command = app.add_subcommand(
-      "replay", "Decode a captured file: counts, refused frames, frames/s and the event hash");
-  command->add_option("FILE", arguments->file, "cryptofeed raw file, `ISO-time JSON` or JSON lines")
+      "replay", "Captured files through the feed: counts, refused frames, frames/s, event hash");
+  command
+      ->add_option("FILE", arguments->files,
+                   "Captured files of any kind, packed or not; several are merged by time")
       ->required();
+  command->add_option("--speed", arguments->speed, "1 as recorded, N times as fast, or max")
+      ->capture_default_str();
+  add_selection_options(*command, arguments->selection);
   command->add_flag("--json", arguments->json, "One summary object instead of a table");
   command->callback([arguments, &exit_code] { exit_code = run_replay(*arguments); });
 }

@@ -20,6 +20,7 @@
 #include "signals.hpp"
 #include "sim/server.hpp"
 #include "temporary_file.hpp"
+#include "time_text.hpp"
 
 namespace upfeed::program {
 namespace {
@@ -28,8 +29,8 @@ struct SimArguments {
   std::string bind = "127.0.0.1";
   std::uint16_t port = 0;
   std::uint64_t seed = 1;
-  std::string capture;
-  double speed = 1;
+  std::vector<std::string> replay;
+  std::string speed;
   std::string ca_out;
   sim::SyntheticProfile profile;
   bool stamp_due = false;
@@ -47,16 +48,28 @@ bool is_loopback(const std::string& bind) {
 
 /// exit code, or nothing when all is well.
 std::optional<int> add_capture(const SimArguments& arguments, sim::SimConfig& config) {
-  Result<CapturedMarket> market = load_capture(arguments.capture);
+  if (!arguments.speed.empty()) {
+    const Result<double> speed = parse_speed("--speed", arguments.speed);
+    if (!speed) {
+      say("upfeed sim: " + speed.error().message);
+      return kExitUsage;
+    }
+    config.speed = speed.value();
+  }
+  Result<CapturedMarket> market = load_capture(arguments.replay);
   if (!market) {
     say("upfeed sim: " + market.error().message);
     return kExitUsage;
+  }
+  if (!market->has_times && config.speed != 0) {
+    say("upfeed sim: " + arguments.replay.front() +
+        " says no receive times; its frames are served at once");
   }
   if (market->left_out + market->bad_lines > 0) {
     say("upfeed sim: not served: " + std::to_string(market->left_out) +
         " frames that are no market data, " + std::to_string(market->bad_lines) + " bad lines");
   }
-  config.capture = std::move(market->frames);
+  config.capture = std::move(market->source);
   config.transcode = make_transcoder();
   config.start_on_subscribe = true;
   return {};
@@ -160,12 +173,12 @@ void append_summary(sim::SimServer& server, std::string& out) {
 }
 
 int run_sim(const SimArguments& arguments) {
-  if (arguments.capture.empty() && arguments.speed != 1) {
-    say("upfeed sim: --speed is for --capture FILE; the synthetic market is paced by --fps");
+  if (arguments.replay.empty() && !arguments.speed.empty()) {
+    say("upfeed sim: --speed is for --replay FILE; the synthetic market is paced by --fps");
     return kExitUsage;
   }
-  if (!arguments.capture.empty() && arguments.stamp_due) {
-    say("upfeed sim: --stamp-due is for the synthetic market; --capture serves frames as they are");
+  if (!arguments.replay.empty() && arguments.stamp_due) {
+    say("upfeed sim: --stamp-due is for the synthetic market; --replay serves frames as they are");
     return kExitUsage;
   }
   sim::SimConfig config;
@@ -174,7 +187,6 @@ int run_sim(const SimArguments& arguments) {
   config.seed = arguments.seed;
   config.profile = arguments.profile;
   config.stamp_due = arguments.stamp_due;
-  config.speed = arguments.speed;
   config.write_ca_to = arguments.ca_out;
   config.enforce_rate_limit = arguments.rate_limits;
   config.connect_limit.is_enforced = arguments.rate_limits;
@@ -186,7 +198,7 @@ int run_sim(const SimArguments& arguments) {
     say("upfeed sim: warning: --bind " + arguments.bind +
         " lets other machines connect; the simulator is made for tests");
   }
-  if (!arguments.capture.empty()) {
+  if (!arguments.replay.empty()) {
     if (const auto code = add_capture(arguments, config)) return *code;
   }
   std::unique_ptr<sim::SimServer> server;
@@ -259,13 +271,11 @@ void add_sim(CLI::App& app, int& exit_code) {
   command->add_option("--bind", arguments->bind, "Address to listen on")->capture_default_str();
   command->add_option("--seed", arguments->seed, "The same seed is the same market")
       ->capture_default_str();
-  command->add_option("--capture", arguments->capture,
-                      "Serve these recorded frames once, from the first subscription on");
-  command
-      ->add_option("--speed", arguments->speed,
-                   "Of a capture, times as fast as recorded; 0: at once")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
+  command->add_option("--replay", arguments->replay,
+                      "Live that day again: serve these captured files once, from the first "
+                      "subscription on, at the recorded times");
+  command->add_option("--speed", arguments->speed,
+                      "Of --replay: 1 as recorded, N times as fast, max at once");
   command->add_option("--ca-out", arguments->ca_out, "Where to write the CA certificate (PEM)");
   command->add_option("--codes-krw", arguments->profile.markets.krw, "Markets quoted in KRW")
       ->capture_default_str();

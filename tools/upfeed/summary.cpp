@@ -69,6 +69,24 @@ void add_condition(const LiveReport& report, JsonWriter& json) {
   json.close_list();
 }
 
+void add_recorder(const RecorderMetrics& recorder, JsonWriter& json) {
+  if (recorder.state == RecorderState::off) return;
+  json.key("recorder")
+      .open_object()
+      .field("state", to_string(recorder.state))
+      .field("frames", recorder.frames)
+      .field("records", recorder.records)
+      .field("records_lost", recorder.records_lost)
+      .field("bytes_in", recorder.bytes_in)
+      .field("bytes_out", recorder.bytes_out)
+      .field("bytes_lost", recorder.bytes_lost)
+      .field("files", recorder.files)
+      .field("failures", recorder.failures)
+      .field("path", recorder.path)
+      .field("error", recorder.error)
+      .close_object();
+}
+
 double frames_per_second(const LiveReport& report) {
   return report.seconds > 0 ? static_cast<double>(report.metrics.frames) / report.seconds : 0;
 }
@@ -133,6 +151,7 @@ void append_json(const LiveReport& report, std::string& out) {
       .field("ring_bytes_high", metrics.ring_bytes_high)
       .field("hash", report.tally.hash().hex());
   add_latencies(report.tally, json);
+  add_recorder(metrics.recorder, json);
   add_condition(report, json);
   json.close_object();
   out += '\n';
@@ -146,6 +165,12 @@ void append_text(const LiveReport& report, std::string& out) {
   out += health_text(report.health) + "\n";
   out += std::string(rate) + ", " + grouped(report.markets) + " markets, " +
          grouped(report.books_live) + " books live, hash " + report.tally.hash().hex() + "\n";
+  if (const RecorderMetrics& recorder = report.metrics.recorder;
+      recorder.state != RecorderState::off) {
+    out += "recorded " + grouped(recorder.records) + " records, " + grouped(recorder.bytes_in) +
+           " bytes as " + grouped(recorder.bytes_out) + " in " + grouped(recorder.files) +
+           " files, lost " + grouped(recorder.records_lost) + "\n";
+  }
   for (const Tally::Stage& stage : report.tally.stages()) {
     const Histogram& latency = stage.latency_ns;
     if (latency.count() == 0) continue;

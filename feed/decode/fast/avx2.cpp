@@ -25,7 +25,7 @@
 #pragma GCC target("avx2,bmi,bmi2")
 #endif
 
-#include "decode/fast/frame_reader.hpp"
+#include "decode/fast/frame_decoder.hpp"
 #include "decode/fast/vector256.hpp"
 
 namespace upfeed::detail {

@@ -55,7 +55,7 @@
 // clang-format on
 
 #include "decode/fast/four_numbers.hpp"
-#include "decode/fast/frame_reader.hpp"
+#include "decode/fast/frame_decoder.hpp"
 #include "decode/fast/vector256.hpp"
 
 namespace upfeed::detail {
@@ -143,11 +143,34 @@ struct Avx512Isa {
 };
 
 struct Avx512 : Vector256<Avx512Isa> {
-  static constexpr bool kReadsManyUnits = true;
+  static constexpr bool kReadsMany = true;
   // Written out: the compiler's own would be compiled for any processor.
   UPFEED_ALWAYS_INLINE Avx512() {}  // NOLINT(modernize-use-equals-default)
 
-  /// See frame_reader.hpp.
+  // For the rest see frame_reader.hpp.
+  class Four {
+   public:
+    UPFEED_ALWAYS_INLINE Four() {}  // NOLINT(modernize-use-equals-default): as above
+
+    UPFEED_ALWAYS_INLINE unsigned read(const char* const* ends, const std::uint16_t* sizes,
+                                       std::int64_t* out) const {
+      const __m256i low = _mm256_inserti128_si256(_mm256_castsi128_si256(load16(ends[0] - 16)),
+                                                  load16(ends[1] - 16), 1);
+      const __m256i high = _mm256_inserti128_si256(_mm256_castsi128_si256(load16(ends[2] - 16)),
+                                                   load16(ends[3] - 16), 1);
+      const auto numbers = numbers_.read(_mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1),
+                                         _mm_loadl_epi64(reinterpret_cast<const __m128i*>(sizes)));
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), numbers.magnitudes);
+      if (numbers.whole()) return 0;
+      unsigned left_out = 0;
+      for (std::size_t i = 0; i < 4; ++i) left_out |= (numbers.leaves_out(i) ? 1U : 0U) << i;
+      return left_out;
+    }
+
+   private:
+    FourNumbers<Avx512Isa> numbers_;
+  };
+
   template <bool kSimple, class ReadAlone>
   UPFEED_ALWAYS_INLINE static const char* units(const char* at, const Places& places,
                                                 const Places::Cursor& cursor, BookUnit* out,

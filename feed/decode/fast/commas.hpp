@@ -67,6 +67,8 @@ class Commas {
       at_ = begin_ + *next_++;
       return at_ == behind;
     }
+    /// The same without a doubt about the value, for it to be read later; returns at().
+    UPFEED_ALWAYS_INLINE const char* go_on() { return at_ = begin_ + *next_++; }
     /// Leaves out commas that are not in front of a key of the frame.
     UPFEED_ALWAYS_INLINE void skip(std::size_t commas) { next_ += commas; }
 

@@ -24,7 +24,10 @@
 //   text<kCapacity>(at, char*) -> bytes of the text up to its closing quote, zero-padded to
 //                              kCapacity; kNoText: too long, or not plain printable ASCII.
 //   Places                     NoCommas or Commas (commas.hpp)
-//   kReadsManyUnits            whether it has
+//   kReadsMany                 whether it has
+//   Four                       read(ends, sizes, out) -> bits of those left out, of the four
+//   numbers
+//                              of these sizes in front of these ends; the others times 1e8
 //   units<kSimple>(at, places, cursor, BookUnit*, count&, read_alone) -> place behind count units
 //                              of an order book whose bracket is at, or at where it reads none. It
 //                              may leave numbers to read_alone<field>(at, end, unit), which is
@@ -75,11 +78,15 @@ class FrameReader {
       if (at == nullptr) return false;
     }
     event.present = kFields<Event>[0].bit();
-    Cursor cursor = places.cursor(at);
-    if (cursor.at() != at) return false;
-    if (!read_fields<Event, kSimple>(places, cursor, event, FieldsFrom1<Event>())) return false;
-    if (cursor.at() + 1 != end_ || *cursor.at() != '}') return false;
+    Way<Event> way{places, places.cursor(at), {}};
+    if (way.cursor.at() != at) return false;
+    if (!read_fields<Event, kSimple>(way, event, FieldsFrom1<Event>())) return false;
+    if (way.cursor.at() + 1 != end_ || *way.cursor.at() != '}') return false;
     if ((event.present & kRequiredMask<Event>) != kRequiredMask<Event>) return false;
+    if constexpr (kLaterCount<Event> != 0) {
+      using Indices = std::make_index_sequence<kLaterCount<Event>>;
+      if (!read_later<Event>(way.later, event, Indices())) return false;
+    }
     if (!event.market.valid() && !intern(context_.markets, event)) return false;
     decoded.errc = DecodeErrc::ok;
     decoded.frame_class = FrameClass::event;
@@ -97,23 +104,74 @@ class FrameReader {
   template <class Event>
   using FieldsFrom1 = std::make_index_sequence<kFields<Event>.size() - 1>;
 
+  /// Prices and volumes are read four at a time, once all keys were seen, by kernels that can. Not
+  /// those that mostly have a sign, nor what four do not go into.
+  template <class Event, std::size_t kIndex>
+  static constexpr bool kGoesLater = [] {
+    constexpr const auto& kEntry = kFields<Event>[kIndex];
+    return (std::holds_alternative<Price Event::*>(kEntry.slot) ||
+            std::holds_alternative<WideQuantity Event::*>(kEntry.slot)) &&
+           !kEntry.name.starts_with("signed_");
+  }();
+  /// How many of the fields before it go later.
+  template <class Event, std::size_t kIndex>
+  static constexpr std::size_t kLaterBefore = [
+  ]<std::size_t... kBefore>(std::index_sequence<kBefore...>) {
+    return (std::size_t{kGoesLater<Event, kBefore>} + ... + 0U);
+  }
+  (std::make_index_sequence<kIndex>());
+  template <class Event>
+  static constexpr std::size_t kLaterCount =
+      Kernel::kReadsMany ? kLaterBefore<Event, kFields<Event>.size()> / 4 * 4 : 0;
+
+  /// Where the numbers are that are read later.
+  template <std::size_t kCount>
+  struct Later {
+    std::array<At, kCount> ends;
+    std::array<std::uint16_t, kCount + 4> sizes;  // a load may read four more
+
+    UPFEED_ALWAYS_INLINE void set(std::size_t i, At at, At end) {
+      ends[i] = end;
+      sizes[i] = static_cast<std::uint16_t>(end - at);
+    }
+    /// A zero, as the member of a key that is not there has it.
+    UPFEED_ALWAYS_INLINE void leave_out(std::size_t i) {
+      static constexpr std::array<char, 16> kZero{'0', '0', '0', '0', '0', '0', '0', '0',
+                                                  '0', '0', '0', '0', '0', '0', '0', '0'};
+      set(i, kZero.data() + 15, kZero.data() + 16);
+    }
+  };
+  template <class Event>
+  struct Way {
+    const Places& places;
+    Cursor cursor;
+    Later<kLaterCount<Event>> later;
+  };
+
   template <class Event, bool kSimple, std::size_t... kIndex>
-  UPFEED_ALWAYS_INLINE bool read_fields(const Places& places, Cursor& cursor, Event& event,
+  UPFEED_ALWAYS_INLINE bool read_fields(Way<Event>& way, Event& event,
                                         std::index_sequence<kIndex...>) const {
-    return (read_field<Event, kSimple, kIndex + 1>(places, cursor, event) && ...);
+    return (read_field<Event, kSimple, kIndex + 1>(way, event) && ...);
   }
 
   template <class Event, bool kSimple, std::size_t kIndex>
-  UPFEED_ALWAYS_INLINE bool read_field(const Places& places, Cursor& cursor, Event& event) const {
+  UPFEED_ALWAYS_INLINE bool read_field(Way<Event>& way, Event& event) const {
+    constexpr std::size_t kLater = kLaterBefore<Event, kIndex>;
+    constexpr bool kIsLater = kGoesLater<Event, kIndex> && kLater < kLaterCount<Event>;
+    Cursor& cursor = way.cursor;
     constexpr const auto& kEntry = kFields<Event>[kIndex];
     constexpr auto kKeyText = kKey<Event, kSimple, kIndex>;
     static_assert(kKeyText.size() + kValueReach <= kDecodePadding + 1);
     if (cursor.at() >= end_) return false;
-    if (!starts_with<kKeyText>(cursor.at())) return !kEntry.required();
+    if (!starts_with<kKeyText>(cursor.at())) {
+      if constexpr (kIsLater) way.later.leave_out(kLater);
+      return !kEntry.required();
+    }
     const At at = cursor.at() + kKeyText.size();
     event.present |= kEntry.bit();
     if constexpr (kEntry.nullable()) {
       if (*at == 'n') {
+        if constexpr (kIsLater) way.later.leave_out(kLater);
         event.null |= kEntry.bit();
         return cursor.go_on(take<"null">(at));
       }
@@ -121,13 +179,55 @@ class FrameReader {
     constexpr auto kMember = std::get<kEntry.slot.index()>(kEntry.slot);
     constexpr char kEnd = kIndex + 1 == kFields<Event>.size() ? '}' : ',';
     using Member = std::remove_const_t<decltype(kMember)>;
-    if constexpr (std::is_same_v<Member, CodeSlot>) {
+    if constexpr (kIsLater) {
+      way.later.set(kLater, at, cursor.go_on());
+      return true;
+    } else if constexpr (std::is_same_v<Member, CodeSlot>) {
       return cursor.go_on(read_code(at, event));
     } else if constexpr (std::is_same_v<Member, UnitsSlot>) {
-      return read_units<kSimple>(at, places, cursor, event);
+      return read_units<kSimple>(at, way.places, cursor, event);
     } else {
       return cursor.go_on(read_value<kEnd>(at, event.*kMember));
     }
+  }
+
+  template <class Event, std::size_t... kNumber>
+  UPFEED_ALWAYS_INLINE bool read_later(const Later<kLaterCount<Event>>& later, Event& event,
+                                       std::index_sequence<kNumber...>) const {
+    const typename Kernel::Four four;
+    std::array<std::int64_t, sizeof...(kNumber)> magnitudes;
+    std::uint64_t left_out = 0;
+    for (std::size_t i = 0; i < magnitudes.size(); i += 4) {
+      const std::uint64_t bits =
+          four.read(later.ends.data() + i, later.sizes.data() + i, magnitudes.data() + i);
+      left_out |= bits << i;
+    }
+    (set_magnitude(event, kLaterMember<Event, kNumber>, magnitudes[kNumber]), ...);
+    if (left_out == 0) return true;
+    return ((((left_out >> kNumber) & 1) == 0 ||
+             read_value<','>(later.ends[kNumber] - later.sizes[kNumber],
+                             event.*kLaterMember<Event, kNumber>) == later.ends[kNumber]) &&
+            ...);
+  }
+  template <class Event, std::size_t kNumber, std::size_t kIndex = 0>
+  static constexpr auto later_member() {
+    if constexpr (kGoesLater<Event, kIndex> && kLaterBefore<Event, kIndex> == kNumber) {
+      return std::get<kFields<Event>[kIndex].slot.index()>(kFields<Event>[kIndex].slot);
+    } else {
+      return later_member<Event, kNumber, kIndex + 1>();
+    }
+  }
+  template <class Event, std::size_t kNumber>
+  static constexpr auto kLaterMember = later_member<Event, kNumber>();
+  template <class Event>
+  UPFEED_ALWAYS_INLINE static void set_magnitude(Event& event, Price Event::*member,
+                                                 std::int64_t magnitude) {
+    event.*member = Price::from_raw(magnitude);
+  }
+  template <class Event>
+  UPFEED_ALWAYS_INLINE static void set_magnitude(Event& event, WideQuantity Event::*member,
+                                                 std::int64_t magnitude) {
+    event.*member = WideQuantity::from_raw(magnitude);
   }
 
   template <FixedText kText>
@@ -316,7 +416,7 @@ class FrameReader {
                                        OrderbookEvent& event) const {
     Units units{event.unit_array(), context_.wide.data()};
     while (true) {
-      if constexpr (Kernel::kReadsManyUnits) {
+      if constexpr (Kernel::kReadsMany) {
         at = read_many_units<kSimple>(at, places, cursor, units);
       } else {
         at = read_usual_units<kSimple>(at, end_, cursor, units);
@@ -481,52 +581,6 @@ class FrameReader {
   const char* begin_;
   const char* end_;
   const FastContext& context_;
-};
-
-/// FastDecode of a kernel.
-template <class Kernel>
-class FrameDecoder {
- public:
-  static bool decode(std::string_view text, const FrameMeta& meta, std::byte* slot,
-                     const FastContext& context, Decoded& decoded) noexcept {
-    const char* begin = text.data();
-    const char* end = begin + text.size();
-    // Shorter than any frame with its required keys; kernels read 16 bytes in front of a number.
-    constexpr std::size_t kFrameBytesMin = 32;
-    if (text.size() < kFrameBytesMin) return false;
-    if (*begin == '[') {  // a list of one
-      if (end[-1] != ']') return false;
-      ++begin;
-      --end;
-    }
-    // {"ty":...} or {"type":...}
-    return begin[4] == '"' ? decode_named<true>(begin, end, meta, slot, context, decoded)
-                           : decode_named<false>(begin, end, meta, slot, context, decoded);
-  }
-
- private:
-  template <class Event, bool kSimple>
-  __attribute__((noinline)) static bool read(const char* begin, const char* at, const char* end,
-                                             const FrameMeta& meta, std::byte* slot,
-                                             const FastContext& context,
-                                             Decoded& decoded) noexcept {
-    const FrameReader<Kernel> reader(begin, end, context);
-    return reader.template read<Event, kSimple>(at, meta, slot, decoded);
-  }
-
-  template <bool kSimple>
-  UPFEED_ALWAYS_INLINE static bool decode_named(const char* begin, const char* end,
-                                                const FrameMeta& meta, std::byte* slot,
-                                                const FastContext& context, Decoded& decoded) {
-    const auto reads = [&]<class Event>(std::type_identity<Event>) __attribute__((always_inline)) {
-      constexpr auto kPrefixText = kPrefix<Event, kSimple>;
-      if (!starts_with<kPrefixText>(begin)) return false;
-      return read<Event, kSimple>(begin, begin + kPrefixText.size(), end, meta, slot, context,
-                                  decoded);
-    };
-    return reads(std::type_identity<OrderbookEvent>{}) || reads(std::type_identity<TradeEvent>{}) ||
-           reads(std::type_identity<TickerEvent>{}) || reads(std::type_identity<CandleEvent>{});
-  }
 };
 
 }  // namespace upfeed::detail

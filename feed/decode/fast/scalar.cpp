@@ -1,6 +1,6 @@
 // The kernel for every processor: eight characters at a time in a 64-bit word.
 
-#include "decode/fast/frame_reader.hpp"
+#include "decode/fast/frame_decoder.hpp"
 
 namespace upfeed::detail {
 namespace {
@@ -23,7 +23,7 @@ UPFEED_ALWAYS_INLINE std::uint64_t eight_digits(std::uint64_t digits) {
 
 struct Scalar {
   using Places = NoCommas;
-  static constexpr bool kReadsManyUnits = false;
+  static constexpr bool kReadsMany = false;
 
   /// Appends up to 16 digits to value, which is 0; returns how many there were, 17 for more.
   UPFEED_ALWAYS_INLINE static unsigned digits(const char* at, std::uint64_t& value) {

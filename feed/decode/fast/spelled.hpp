@@ -25,7 +25,7 @@ struct Spelled {
   std::uint64_t integer = 0;
   std::uint64_t fraction = 0;
   unsigned fraction_digits = 0;  ///< 0 to kSpelledDigitsMax
-  int exponent = 0;              ///< -9 to 9
+  int exponent = 0;              ///< -9 to 19
   unsigned size = 0;             ///< in characters
 };
 

@@ -40,8 +40,13 @@ alignas(64) inline constexpr auto kFirstBytes = [] {
   return mask;
 }();
 
-/// E8 or E-8 and nothing else; size is not 0.
+/// E8, E-8 or E10 to E19 and nothing else; size is not 0.
 UPFEED_ALWAYS_INLINE bool scan_exponent(const char* at, unsigned size, int& exponent) {
+  if (size == 3 && at[1] == '1') {
+    const unsigned ones = static_cast<unsigned char>(at[2] - '0');
+    exponent = 10 + static_cast<int>(ones);
+    return (at[0] == 'E') & (ones <= 9);
+  }
   const unsigned with_sign = at[1] == '-';
   const unsigned digit = static_cast<unsigned char>(at[1 + with_sign] - '0');
   exponent = with_sign != 0 ? -static_cast<int>(digit) : static_cast<int>(digit);
@@ -75,7 +80,7 @@ template <class Isa>
 class Vector256 {
  public:
   using Places = typename Isa::Places;
-  static constexpr bool kReadsManyUnits = false;
+  static constexpr bool kReadsMany = false;
 
   UPFEED_ALWAYS_INLINE Vector256()
       : comma_(constant<char, ','>()),
