@@ -287,10 +287,10 @@ class Csv(Program):
     def test_one_stream_has_to_be_named(self):
         """Goal: columns of one stream each. Method: none, two, and one without columns."""
         path = self.write(trade_frame(0))
-        for types in ((), ("--types", "trade,ticker"), ("--types", "my_order")):
+        for types in ((), ("--types", "trade,ticker"), ("--types", "myOrder")):
             done = run("convert", path, "--to", "csv", *types)
             self.assertEqual(done.returncode, 2)
-            self.assertIn("--types", done.stderr)
+            self.assertIn("give --types ticker, trade", done.stderr)
         done = run("convert", path, "--to", "simple", "--depth", 3)
         self.assertEqual(done.returncode, 2)
         self.assertIn("--depth", done.stderr)

@@ -34,7 +34,7 @@ class FrameDecoder {
   alignas(16) std::array<std::byte, kEventBytesMax> slot_{};
 };
 
-/// "trade", "orderbook", "candle.1m", "my_order"
+/// "trade", "orderbook", "candle.1m", "myOrder"
 [[nodiscard]] inline std::string stream_name(const EventHeader& event) {
   std::string name(to_string(event.kind));
   if (event.kind == EventKind::candle) {

@@ -271,7 +271,7 @@ void append_gaps(const Inspection& found, std::string& out) {
                  ", gaps between them " + grouped(gaps.size()),
              out);
   for (const auto& [cause, count] : found.ends_by_cause()) {
-    append_row("", "ended " + grouped(count) + " times by " + cause, out);
+    append_row("", "ended by " + cause + ": " + grouped(count), out);
   }
   for (std::size_t i = 0; i < std::min(gaps.size(), Inspection::kSilencesKept); ++i) {
     append_row("",

@@ -198,7 +198,8 @@ class LiveRun {
 
   void report(const Feed& feed, std::string_view type) {
     std::string text;
-    const FeedMetrics metrics = feed.metrics();
+    FeedMetrics metrics = feed.metrics();
+    if (metrics.recorder.path.empty()) metrics.recorder.path = recorded_path_;
     const Health health = health_.value_or(assess(metrics));
     handler_.look([&](const Tally& tally, const Board& board) {
       const LiveReport report{type,
@@ -221,6 +222,7 @@ class LiveRun {
   int finish(Feed& feed) {
     // Before the end of the connection makes every book a disconnected one.
     health_ = feed.health();
+    recorded_path_ = feed.metrics().recorder.path;
     const bool failed = feed.metrics().state == SessionState::failed;
     handler_.look([this](const Tally&, const Board& board) { books_live_ = board.books_live(); });
     output_.release();
@@ -275,6 +277,7 @@ class LiveRun {
   double next_show_ = 0;
   std::optional<std::size_t> books_live_;  ///< at the end
   std::optional<Health> health_;           ///< at the end
+  std::string recorded_path_;              ///< the last file's, at the end
   std::optional<Screen> screen_;
   Progress progress_;
   View view_;

@@ -37,9 +37,10 @@ class Witness {
   void operator()(const Event& event) {
     if constexpr (std::is_same_v<Event, StatusEvent>) {
       if (event.cause == StatusCause::bad_frames) report(event.text.view());
-      if (event.previous_state == SessionState::live && event.state != SessionState::live &&
-          event.cause != StatusCause::end_of_capture) {
-        ++connections_lost;
+      const bool planned =
+          event.cause == StatusCause::end_of_capture || event.cause == StatusCause::requested;
+      if (event.previous_state == SessionState::live && event.state != SessionState::live) {
+        connections_lost += planned ? 0 : 1;
       }
     } else if constexpr (is_stream(Event::kKind)) {
       if (!selection_.wants(event)) return;

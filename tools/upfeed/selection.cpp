@@ -7,7 +7,7 @@ namespace upfeed::program {
 namespace {
 
 constexpr std::string_view kTypes =
-    "ticker, trade, orderbook, candle, candle.1s, candle.1m ... candle.240m, my_order, my_asset, "
+    "ticker, trade, orderbook, candle, candle.1s, candle.1m ... candle.240m, myOrder, myAsset, "
     "announcement, indicator, indicator_signal";
 
 std::vector<std::string_view> split(std::string_view list) {
@@ -47,7 +47,7 @@ void add_selection_options(CLI::App& command, SelectionArguments& arguments,
                      "Up to this time, which is not included");
   command.add_option("--codes", arguments.codes, "Only these markets: KRW-BTC,KRW-ETH");
   command.add_option("--types", arguments.types,
-                     "Only these streams: ticker,trade,orderbook,candle,candle.1m,my_order ...");
+                     "Only these streams: ticker,trade,orderbook,candle,candle.1m,myOrder ...");
 }
 
 Result<Selection> Selection::parse(const SelectionArguments& arguments) {

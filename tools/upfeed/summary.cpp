@@ -169,7 +169,7 @@ void append_text(const LiveReport& report, std::string& out) {
       recorder.state != RecorderState::off) {
     out += "recorded " + grouped(recorder.records) + " records, " + grouped(recorder.bytes_in) +
            " bytes as " + grouped(recorder.bytes_out) + " in " + grouped(recorder.files) +
-           " files, lost " + grouped(recorder.records_lost) + "\n";
+           " files, lost " + grouped(recorder.records_lost) + ", last " + recorder.path + "\n";
   }
   for (const Tally::Stage& stage : report.tally.stages()) {
     const Histogram& latency = stage.latency_ns;

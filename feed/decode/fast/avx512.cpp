@@ -8,8 +8,7 @@
 //   number
 //
 //      |.......1.16539E8|.......1.16538E8|..........0.0205|..........8.1E-4|   four lanes of 16
-//      |.........1.16539|.........1.16538|..........0.0205|.............8.1|   exponents shifted
-//      out
+//      |.........1.16539|.........1.16538|..........0.0205|.............8.1|   exponents cut
 //      |..........116539|..........116538|...........00205|..............81|   points closed
 //              x 10^11          x 10^11           x 10^4           x 10^3      exactly, in 64 bits
 //
@@ -152,14 +151,14 @@ struct Avx512 : Vector256<Avx512Isa> {
    public:
     UPFEED_ALWAYS_INLINE Four() {}  // NOLINT(modernize-use-equals-default): as above
 
-    UPFEED_ALWAYS_INLINE unsigned read(const char* const* ends, const std::uint16_t* sizes,
+    UPFEED_ALWAYS_INLINE unsigned read(const char* const* ends, std::uint64_t sizes,
                                        std::int64_t* out) const {
       const __m256i low = _mm256_inserti128_si256(_mm256_castsi128_si256(load16(ends[0] - 16)),
                                                   load16(ends[1] - 16), 1);
       const __m256i high = _mm256_inserti128_si256(_mm256_castsi128_si256(load16(ends[2] - 16)),
                                                    load16(ends[3] - 16), 1);
       const auto numbers = numbers_.read(_mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1),
-                                         _mm_loadl_epi64(reinterpret_cast<const __m128i*>(sizes)));
+                                         _mm_cvtsi64_si128(static_cast<std::int64_t>(sizes)));
       _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), numbers.magnitudes);
       if (numbers.whole()) return 0;
       unsigned left_out = 0;

@@ -25,9 +25,8 @@
 //                              kCapacity; kNoText: too long, or not plain printable ASCII.
 //   Places                     NoCommas or Commas (commas.hpp)
 //   kReadsMany                 whether it has
-//   Four                       read(ends, sizes, out) -> bits of those left out, of the four
-//   numbers
-//                              of these sizes in front of these ends; the others times 1e8
+//   Four                       read(ends, sizes, out) -> bits of those left out, of the numbers
+//                              of these four sizes in front of these ends; the others times 1e8
 //   units<kSimple>(at, places, cursor, BookUnit*, count&, read_alone) -> place behind count units
 //                              of an order book whose bracket is at, or at where it reads none. It
 //                              may leave numbers to read_alone<field>(at, end, unit), which is
@@ -128,11 +127,15 @@ class FrameReader {
   template <std::size_t kCount>
   struct Later {
     std::array<At, kCount> ends;
-    std::array<std::uint16_t, kCount + 4> sizes;  // a load may read four more
+    // Words, four in one: to read together what was written apart would stall.
+    std::array<std::uint64_t, kCount / 4> sizes{};
 
     UPFEED_ALWAYS_INLINE void set(std::size_t i, At at, At end) {
       ends[i] = end;
-      sizes[i] = static_cast<std::uint16_t>(end - at);
+      sizes[i / 4] |= std::uint64_t{static_cast<std::uint16_t>(end - at)} << (16 * (i % 4));
+    }
+    [[nodiscard]] At begin(std::size_t i) const {
+      return ends[i] - static_cast<std::uint16_t>(sizes[i / 4] >> (16 * (i % 4)));
     }
     /// A zero, as the member of a key that is not there has it.
     UPFEED_ALWAYS_INLINE void leave_out(std::size_t i) {
@@ -199,14 +202,14 @@ class FrameReader {
     std::uint64_t left_out = 0;
     for (std::size_t i = 0; i < magnitudes.size(); i += 4) {
       const std::uint64_t bits =
-          four.read(later.ends.data() + i, later.sizes.data() + i, magnitudes.data() + i);
+          four.read(later.ends.data() + i, later.sizes[i / 4], magnitudes.data() + i);
       left_out |= bits << i;
     }
     (set_magnitude(event, kLaterMember<Event, kNumber>, magnitudes[kNumber]), ...);
     if (left_out == 0) return true;
     return ((((left_out >> kNumber) & 1) == 0 ||
-             read_value<','>(later.ends[kNumber] - later.sizes[kNumber],
-                             event.*kLaterMember<Event, kNumber>) == later.ends[kNumber]) &&
+             read_value<','>(later.begin(kNumber), event.*kLaterMember<Event, kNumber>) ==
+                 later.ends[kNumber]) &&
             ...);
   }
   template <class Event, std::size_t kNumber, std::size_t kIndex = 0>
