@@ -175,7 +175,7 @@ void Connection::count() noexcept {
   counters_.probes.set(base.probes + from.probes);
   counters_.silent_streams.set(base.silent_streams + from.silent_streams);
   counters_.refused_streams.set(base.refused_streams + from.refused_streams);
-  counters_.audits.set(base.audits + from.audits);
+  counters_.audits.set(base.audits + from.audits + from.lists);
   counters_.last_audit.store(session_.last_audit().outcome, std::memory_order_relaxed);
   counters_.subscribed.store(session_.fully_subscribed(), std::memory_order_relaxed);
   counters_.state.store(session_.state(), std::memory_order_relaxed);

@@ -9,8 +9,8 @@ namespace upfeed {
 namespace {
 
 constexpr std::int64_t kSecondNs = 1'000'000'000;
-// Sleeping threads look up every second.
-constexpr std::int64_t kHeartbeatMaxNs = 3 * kSecondNs;
+// Sleeping threads look up every second; two of these missed are no chance.
+constexpr std::int64_t kHeartbeatMaxNs = 2 * kSecondNs;
 constexpr std::int64_t kQueueingMaxNs = kSecondNs;
 constexpr std::int64_t kCertificateDaysMin = 14;
 

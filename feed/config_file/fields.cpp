@@ -174,7 +174,7 @@ constexpr std::string_view kSilence = "0, or 21000 ms to 86400000 ms";
 constexpr std::array kSilences{
     row(
         {"silence", "ticker_ms", "silence.ticker"}, kSilence,
-        "age of a stream's last event at which it is asked for again; 0: never",
+        "age of a stream's last event at which its loss is told at the latest; 0: never doubted",
         [](auto& config) -> auto& { return config.silence.ticker; }),
     row(
         {"silence", "trade_ms", "silence.trade"}, kSilence, "the same for trades",

@@ -27,6 +27,12 @@ class SlidingWindow {
   }
   /// The earliest time of the next grant; in the past when it may be given now.
   [[nodiscard]] MonoTime ready_at() const { return times_[oldest_] + window_ns_; }
+  /// The earliest time of the grant after the next, if that is given now; never where the window
+  /// has room for one only.
+  [[nodiscard]] MonoTime ready_after_next() const {
+    if (times_.size() == 1) return MonoTime{INT64_MAX};
+    return times_[oldest_ + 1 == times_.size() ? 0 : oldest_ + 1] + window_ns_;
+  }
   /// now  at or after ready_at().
   void take(MonoTime now) {
     UPFEED_ASSERT(now >= ready_at());
@@ -57,6 +63,9 @@ class RateLimiter {
         minute_(limits.per_minute, 60'000'000'000 + limits.margin_ns) {}
   [[nodiscard]] MonoTime ready_at() const {
     return std::max(second_.ready_at(), minute_.ready_at());
+  }
+  [[nodiscard]] MonoTime ready_after_next() const {
+    return std::max(second_.ready_after_next(), minute_.ready_after_next());
   }
   void take(MonoTime now) {
     second_.take(now);

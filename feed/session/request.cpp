@@ -21,7 +21,7 @@ Flag flag_of(const WantedStream& stream, StreamStage stage) {
   if (is_snapshot_only(stream)) return Flag::only_snapshot;
   if (stream.kind == EventKind::orderbook || !is_market_stream(stream.kind)) return Flag::none;
   if (stage == StreamStage::suspect || stage == StreamStage::probed) return Flag::none;
-  const bool live = stage == StreamStage::arrived;
+  const bool live = stage == StreamStage::arrived || stage == StreamStage::undecided;
   return live || stream.mode == StreamMode::realtime_only ? Flag::only_realtime : Flag::none;
 }
 

@@ -39,8 +39,8 @@ SilenceRules silence_rules(const SessionConfig& config) {
   return {.limit_ns = {config.silence_limit.ticker.count(), config.silence_limit.trade.count(),
                        config.silence_limit.orderbook.count(), config.silence_limit.candle.count()},
           .limit_ns_max = config.silence_limit_max.count(),
-          .wait_ns = config.probe_wait.count(),
-          .lead_ns = config.request_spacing.count()};
+          .lead_ns = config.probe_lead().count(),
+          .look_ns = config.look_again.count()};
 }
 
 /// Rounded up: nobody shall look for the dial before it is due.
@@ -99,12 +99,14 @@ void Session::on_connected(std::uint32_t epoch, MonoTime now) {
   last_bytes_ = now;
   ping_at_ = now + config_.ping_interval.count();
   bad_frames_in_row_ = 0;
-  tickets_in_epoch_ = 0;
+  requests_in_epoch_ = 0;
   request_limiter_.reset();
   tracker_.forget();
   server_flows_ = false;
   silence_at_ = now + config_.probe_spacing.count();
   probe_allowed_at_ = now;
+  probe_at_ = now;
+  lists_in_epoch_ = 0;
   text_ping_pending_ = config_.text_ping;
   set_state(SessionState::live, {}, -1);
   request_needed_ = true;
@@ -258,6 +260,7 @@ void Session::clear_live_timers() {
   text_ping_pending_ = false;
   set_is_asked_ = false;
   data_pending_ = false;
+  list_wanted_ = false;
 }
 
 /// Ends every input: what follows from the new state, and when the next timer is due.
@@ -271,7 +274,7 @@ void Session::settle(MonoTime now) {
     if (data_owed_) accept_asked();
     send_when_due(now);  // an audit may have waited for it
   }
-  planned_ = std::min(live_deadline(), send_due_at());
+  planned_ = std::min(live_deadline(), send_due_at(now));
   deadline_ = bad_frames_over_ ? now : planned_;
 }
 

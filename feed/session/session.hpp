@@ -40,6 +40,7 @@
 #include "session/backoff.hpp"
 #include "session/limiter.hpp"
 #include "session/session_config.hpp"
+#include "session/subscription_reply.hpp"
 #include "session/wanted.hpp"
 #include "session/wanted_tracker.hpp"
 #include "upfeed/events.hpp"
@@ -95,7 +96,8 @@ struct SessionCounters {
   std::uint64_t probes = 0;           ///< Requests that named a silent stream.
   std::uint64_t silent_streams = 0;   ///< Streams that were lost while their connection lived.
   std::uint64_t refused_streams = 0;  ///< Streams held back because a request was refused.
-  std::uint64_t audits = 0;           ///< LIST_SUBSCRIPTIONS sent.
+  std::uint64_t audits = 0;           ///< LIST_SUBSCRIPTIONS sent to compare with what is asked,
+  std::uint64_t lists = 0;            ///< and to compare with the lists before.
   std::uint64_t audit_mismatches = 0;
   /// Dials that failed and connections that ended, by cause.
   std::array<std::uint64_t, kStatusCauseCount> ends{};
@@ -229,16 +231,21 @@ class Session {
     return request_needed_ || tracker_.suspects() > 0;
   }
   [[nodiscard]] MonoTime request_wanted_at() const;
-  [[nodiscard]] MonoTime send_due_at() const;
-  [[nodiscard]] std::string next_ticket();
+  [[nodiscard]] MonoTime send_due_at(MonoTime now) const;
+  [[nodiscard]] bool probe_waits(MonoTime now) const noexcept;
+  [[nodiscard]] std::string ticket(std::string_view infix, std::uint32_t number) const;
   void send_when_due(MonoTime now);
   void request_when_due(MonoTime now);
   void on_requested(MonoTime now);
   void on_probed(MonoTime now);
   [[nodiscard]] bool audit_waits() const noexcept;
+  [[nodiscard]] MonoTime audit_due_at() const;
+  void want_list();
   void audit_when_due(MonoTime now);
   void end_audit(AuditOutcome outcome, MonoTime now);
+  void on_list(const SubscriptionReply& reply, MonoTime now);
   void on_difference(const WantedSet& missing, const std::vector<std::string>& extra, MonoTime now);
+  void on_difference_notice(const WantedSet& missing, const std::vector<std::string>& extra);
 
   // What time brings to a live connection (session_live.cpp).
   void tick_live(MonoTime now);
@@ -283,19 +290,22 @@ class Session {
   MonoTime last_request_;
   MonoTime last_event_;
   MonoTime last_up_;
-  MonoTime up_deadline_ = kNever;     ///< kNever: no UP came yet
-  MonoTime silence_at_ = kNever;      ///< next look at silent streams
-  MonoTime probe_allowed_at_;         ///< no probe before
-  MonoTime accept_at_ = kNever;       ///< no error until then: the last request is accepted
-  MonoTime audit_deadline_ = kNever;  ///< of the audit that is out
-  std::string audit_ticket_;          ///< empty: none is out
-  std::uint32_t tickets_in_epoch_ = 0;
-  std::uint32_t request_number_ = 0;  ///< of the last request, in its ticket
+  MonoTime up_deadline_ = kNever;        ///< kNever: no UP came yet
+  MonoTime silence_at_ = kNever;         ///< next look at silent streams
+  MonoTime probe_allowed_at_;            ///< no doubt before
+  MonoTime probe_at_;                    ///< until then a probe waits for the list
+  MonoTime accept_at_ = kNever;          ///< no error until then: the last request is accepted
+  MonoTime audit_deadline_ = kNever;     ///< of the audit that is out
+  std::string audit_ticket_;             ///< empty: none is out
+  std::uint32_t requests_in_epoch_ = 0;  ///< of the last request, in its ticket
+  std::uint32_t lists_in_epoch_ = 0;
   std::uint32_t bad_frames_in_row_ = 0;
   bool bad_frames_over_ = false;
   bool request_needed_ = false;     ///< the exchange must be asked (again)
   bool text_ping_pending_ = false;  ///< to be sent behind the first request
   bool audit_wanted_ = false;
+  bool list_wanted_ = false;  ///< of our own accord, which compares with the lists before only
+  bool list_is_own_ = false;  ///< the one that is out
   bool audits_refused_ = false;
   bool set_is_asked_ = false;  ///< the last request was for the present wanted set
   bool server_flows_ = false;  ///< the last request named more than snapshots

@@ -2,7 +2,13 @@
 
 #include <algorithm>
 
+#include "session/silence.hpp"
+
 namespace upfeed {
+
+std::chrono::nanoseconds SessionConfig::probe_lead() const {
+  return 2 * (list_wait + request_spacing + probe_wait) + std::chrono::nanoseconds(kNewsGraceNs);
+}
 
 std::string_view SessionConfig::invalid_field() const {
   using std::chrono::seconds;
@@ -32,12 +38,12 @@ std::string_view SessionConfig::invalid_field() const {
   }
   for (const auto limit :
        {silence_limit.ticker, silence_limit.trade, silence_limit.orderbook, silence_limit.candle}) {
-    if (limit != kZero && limit < probe_wait + probe_spacing + request_spacing) {
-      return "silence_limit";
-    }
+    if (limit != kZero && limit < probe_lead() + probe_spacing) return "silence_limit";
     if (limit > silence_limit_max) return "silence_limit_max";
   }
   if (probe_wait <= kZero) return "probe_wait";
+  if (list_wait <= kZero) return "list_wait";
+  if (look_again.count() < kNewsGraceNs || look_again > probe_wait) return "look_again";
   if (probe_spacing <= kZero) return "probe_spacing";
   if (up_timeout <= kZero) return "up_timeout";
   if (audit_timeout <= kZero) return "audit_timeout";

@@ -10,9 +10,8 @@
 
 namespace upfeed {
 
-/// A stream whose last frame is older was lost, or the exchange confirms that it is quiet.
-/// 0: streams of that kind are never doubted. Otherwise at least probe_wait + probe_spacing +
-/// request_spacing.
+/// A stream whose last frame is older was lost and told, or the exchange confirms that it is quiet.
+/// 0: streams of that kind are never doubted. Otherwise at least probe_lead() + probe_spacing.
 struct SilenceLimits {
   std::chrono::nanoseconds ticker = std::chrono::seconds(60);
   std::chrono::nanoseconds trade = std::chrono::seconds(60);
@@ -45,9 +44,13 @@ struct SessionConfig {
   /// The limit of a stream doubles each time that it proves quiet, up to this.
   std::chrono::nanoseconds silence_limit_max = std::chrono::minutes(16);
   /// For the answer to a request that names a silent stream.
-  std::chrono::nanoseconds probe_wait = std::chrono::seconds(5);
-  /// From one such request to the next: all streams that fall due in between share the earlier.
-  std::chrono::nanoseconds probe_spacing = std::chrono::seconds(15);
+  std::chrono::nanoseconds probe_wait = std::chrono::seconds(4);
+  /// How long such a request waits for the list of what the exchange serves.
+  std::chrono::nanoseconds list_wait = std::chrono::milliseconds(1500);
+  /// From such a request to the next, where its answer proved nothing.
+  std::chrono::nanoseconds look_again = std::chrono::seconds(2);
+  /// Between doubts: all streams that fall due in between share the earlier.
+  std::chrono::nanoseconds probe_spacing = std::chrono::seconds(8);
   /// The text "PING" once per connection: the exchange says UP every 10 s from then on.
   bool text_ping = true;
   /// A connection that said UP and then has neither data nor UP for so long is dropped: its pongs
@@ -61,6 +64,9 @@ struct SessionConfig {
   /// Dials without a stable connection until the session gives up; 0: never.
   std::uint32_t dial_attempts_max = 0;
 
+  /// From the first doubt of a stream to the last verdict: two requests, either of which may wait
+  /// for a list and behind another, and their answers.
+  [[nodiscard]] std::chrono::nanoseconds probe_lead() const;
   /// Name of the first member that is out of range; empty when all are fine.
   [[nodiscard]] std::string_view invalid_field() const;
 };

@@ -40,6 +40,7 @@ void Session::tick_live(MonoTime now) {
   if (planned_ != kNever && now > planned_ + kSleptNs) {
     tracker_.extend_probes(now);
     silence_at_ = now + config_.pong_timeout.count();
+    probe_allowed_at_ = std::max(probe_allowed_at_, silence_at_);
     last_up_ = now;
   }
   tick_pings(now);
@@ -48,7 +49,9 @@ void Session::tick_live(MonoTime now) {
   if (state_ != SessionState::live) return;
   if (now >= accept_at_) accept_asked();
   if (now >= audit_deadline_) {
-    notice(StatusCause::audit_mismatch, "no answer to LIST_SUBSCRIPTIONS");
+    if (!list_is_own_) {
+      notice(StatusCause::audit_mismatch, "no answer to LIST_SUBSCRIPTIONS");
+    }
     end_audit(AuditOutcome::no_reply, now);
   }
   send_when_due(now);
@@ -95,17 +98,20 @@ void Session::tick_first_frames(MonoTime now) {
 
 void Session::tick_silence(MonoTime now) {
   if (now < silence_at_) return;
-  report_silent(tracker_.take_lost());
   if (!judge_probes(now)) return;
+  tracker_.look_again(now);
   if (now >= probe_allowed_at_ && tracker_.next_probe() <= now) {
     probe_allowed_at_ = now + config_.probe_spacing.count();
     tracker_.suspect_before(probe_allowed_at_);
+    want_list();
+    if (list_wanted_) probe_at_ = now + config_.list_wait.count();
   }
   // A stream that begins after this look is not due before probe_spacing has passed.
   MonoTime next = std::min(std::max(tracker_.next_probe(), probe_allowed_at_),
                            now + config_.probe_spacing.count());
   const MonoTime oldest = tracker_.oldest_probe();
   if (oldest != kNever) next = std::min(next, oldest + config_.probe_wait.count());
+  next = std::min(next, tracker_.next_look());
   silence_at_ = std::max(next, now + kLookNs);
 }
 
@@ -114,7 +120,6 @@ bool Session::judge_probes(MonoTime now) {
   // Only where bytes came after the probe is the missing answer the stream's and not the peer's.
   const MonoTime asked_until =
       std::min(now + -config_.probe_wait.count(), last_bytes_ + std::int64_t{-1});
-  if (tracker_.oldest_probe() > asked_until) return true;
   const SilenceVerdict verdict = tracker_.judge(asked_until);
   if (!verdict.never_seen.empty()) {
     notice(StatusCause::first_data_missing, stream_line("no data yet: ", verdict.never_seen));

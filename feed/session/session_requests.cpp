@@ -115,30 +115,37 @@ void Session::hold_back(WantedSet streams) {
 // Requests.
 
 MonoTime Session::request_wanted_at() const {
-  return std::max(collect_until_, last_request_ + config_.request_spacing.count());
+  const MonoTime ready_at = request_needed_ ? collect_until_ : probe_at_;
+  return std::max(ready_at, last_request_ + config_.request_spacing.count());
 }
 
-std::string Session::next_ticket() {
-  return config_.ticket_prefix + '-' + std::to_string(epoch_) + '-' +
-         std::to_string(++tickets_in_epoch_);
+std::string Session::ticket(std::string_view infix, std::uint32_t number) const {
+  return (config_.ticket_prefix + '-' + std::to_string(epoch_))
+      .append(infix)
+      .append(std::to_string(number));
+}
+
+/// There are suspects, but the list that is to speak about them first is not here yet.
+bool Session::probe_waits(MonoTime now) const noexcept {
+  return !request_needed_ && tracker_.suspects() > 0 && now < probe_at_;
 }
 
 /// When the next message has to go out; kNever: none waits.
-MonoTime Session::send_due_at() const {
-  MonoTime wanted_at = kNever;
-  if (request_pending()) {
-    wanted_at = request_wanted_at();
-  } else if (text_ping_pending_) {
-    wanted_at = last_request_;
-  } else if (audit_waits()) {
-    wanted_at = accept_at_ == kNever ? last_request_ : accept_at_;
+MonoTime Session::send_due_at(MonoTime now) const {
+  MonoTime wanted_at = request_pending() ? request_wanted_at() : kNever;
+  if (!request_pending() || probe_waits(now)) {
+    if (text_ping_pending_) {
+      wanted_at = last_request_;
+    } else if (audit_waits()) {
+      wanted_at = std::min(wanted_at, audit_due_at());
+    }
   }
   return wanted_at == kNever ? kNever : std::max(wanted_at, request_limiter_.ready_at());
 }
 
 void Session::send_when_due(MonoTime now) {
   request_when_due(now);
-  if (request_pending()) return;
+  if (request_pending() && !probe_waits(now)) return;
   if (text_ping_pending_ && now >= request_limiter_.ready_at()) {
     text_ping_pending_ = false;
     request_limiter_.take(now);
@@ -157,18 +164,17 @@ void Session::request_when_due(MonoTime now) {
   request_needed_ = false;
 
   const WantedSet& wanted = tracker_.wanted();
-  std::string ticket = next_ticket();
+  const std::string name = ticket("-", ++requests_in_epoch_);
   std::string text =
-      request_text(ticket, config_.format, wanted, tracker_.stages(), Finished::left_out);
+      request_text(name, config_.format, wanted, tracker_.stages(), Finished::left_out);
   if (text.empty() && server_flows_) {
-    text = request_text(ticket, config_.format, wanted, tracker_.stages(), Finished::named);
+    text = request_text(name, config_.format, wanted, tracker_.stages(), Finished::named);
   }
   if (text.empty()) return;
 
   if (allowed_at > wanted_at) ++counters_.limiter_waits;
   request_limiter_.take(now);
   last_request_ = now;
-  request_number_ = tickets_in_epoch_;
   ++counters_.requests;
   push(ActionKind::send_text).text = std::move(text);
   const bool is_probe = tracker_.suspects() > 0;
@@ -187,17 +193,19 @@ void Session::on_requested(MonoTime now) {
   set_is_asked_ = true;
   accept_at_ = now + config_.first_data_timeout.count();
   first_frames_at_ = std::min(first_frames_at_, accept_at_);
-  // An answer to an audit that is out could be of before or after this request.
+  list_wanted_ = false;
+  // An answer to a list that is out could be of before or after this request.
   if (!audit_ticket_.empty()) {
     audit_ticket_.clear();
     audit_deadline_ = kNever;
-    audit_wanted_ = true;
+    if (!list_is_own_) audit_wanted_ = true;
+    list_is_own_ = false;
   }
 }
 
 void Session::on_probed(MonoTime now) {
   ++counters_.probes;
-  silence_at_ = std::min(silence_at_, now + config_.probe_wait.count());
+  silence_at_ = std::min(silence_at_, now + config_.look_again.count());
   if (pong_deadline_ != kNever) return;
   ping_at_ = now;  // The verdict needs a sign of life behind the probe.
   tick_pings(now);
@@ -222,7 +230,7 @@ void Session::on_server_error(std::string_view name, std::string_view message, M
     audits_refused_ = true;
     end_audit(AuditOutcome::refused, now);
   } else if (is_answer) {
-    end.request = request_number_;
+    end.request = requests_in_epoch_;
     if (set_is_asked_) refuse_asked(end);
   }
   drop(kCloseNormal, end, now);
@@ -250,6 +258,7 @@ void Session::refuse_asked(End& end) {
 void Session::accept_asked() {
   accept_at_ = kNever;
   if (set_is_asked_ && accepted_ != tracker_.wanted()) accepted_ = tracker_.wanted();
+  if (tracker_.has_unlisted()) want_list();
 }
 
 // Audits.
@@ -261,61 +270,107 @@ void Session::audit(MonoTime now) {
   settle(now);
 }
 
-bool Session::audit_waits() const noexcept {
-  return audit_wanted_ && audit_ticket_.empty() && !audits_refused_;
+/// A list that tells what the exchange serves now from what it served before: of streams that are
+/// watched, behind each request and before each probe.
+void Session::want_list() {
+  list_wanted_ = !audits_refused_;
 }
 
-/// Only behind a request that was accepted, so that an error frame is the answer to one of them.
+bool Session::audit_waits() const noexcept {
+  if (audits_refused_) return false;
+  // An audit says all that a list of our own would.
+  if (audit_wanted_ && list_is_own_) return true;
+  return (audit_wanted_ || list_wanted_) && audit_ticket_.empty();
+}
+
+/// Only behind a request that was accepted, so that an error frame is the answer to one of them. A
+/// list of our own leaves room for the request that it may lead to.
+MonoTime Session::audit_due_at() const {
+  if (accept_at_ != kNever) return accept_at_;
+  const MonoTime ready_at = request_limiter_.ready_at();
+  if (audit_wanted_) return ready_at;
+  const MonoTime after_next = request_limiter_.ready_after_next();
+  if (after_next == kNever) return kNever;
+  return std::max(ready_at, after_next + -config_.list_wait.count());
+}
+
 void Session::audit_when_due(MonoTime now) {
-  if (!audit_waits() || accept_at_ != kNever || now < request_limiter_.ready_at()) return;
+  if (!audit_waits() || accept_at_ != kNever || now < audit_due_at()) return;
   request_limiter_.take(now);
+  list_is_own_ = !audit_wanted_;
   audit_wanted_ = false;
-  audit_ticket_ = next_ticket();
+  list_wanted_ = false;
+  audit_ticket_ = ticket(list_is_own_ ? "-list-" : "-audit-", ++lists_in_epoch_);
   audit_deadline_ = now + config_.audit_timeout.count();
-  ++counters_.audits;
+  ++(list_is_own_ ? counters_.lists : counters_.audits);
   push(ActionKind::send_text).text = audit_text(audit_ticket_, config_.format);
 }
 
 void Session::end_audit(AuditOutcome outcome, MonoTime now) {
   audit_ticket_.clear();
   audit_deadline_ = kNever;
-  last_audit_ = {.outcome = outcome, .at = now, .epoch = epoch_};
+  probe_at_ = std::min(probe_at_, now);
+  const bool is_told = !list_is_own_ || outcome == AuditOutcome::refused;
+  list_is_own_ = false;
+  if (is_told) last_audit_ = {.outcome = outcome, .at = now, .epoch = epoch_};
 }
 
 void Session::on_subscriptions(std::string_view json, MonoTime now) {
   bad_frames_in_row_ = 0;
   if (state_ != SessionState::live || audit_ticket_.empty()) return;
+  // After a sleep the answer may come before the timer that has given it up.
+  if (list_is_own_ && now >= audit_deadline_) return;
   const auto reply = parse_subscription_reply(json);
   if (!reply) {
-    notice(StatusCause::audit_mismatch, "unreadable answer to LIST_SUBSCRIPTIONS");
+    if (!list_is_own_) {
+      notice(StatusCause::audit_mismatch, "unreadable answer to LIST_SUBSCRIPTIONS");
+    }
     end_audit(AuditOutcome::unreadable, now);
   } else if (reply->ticket == audit_ticket_) {
-    const AuditDifference difference =
-        audit_difference(tracker_.wanted(), tracker_.stages(), *reply);
-    const bool matched = difference.missing.empty() && difference.extra.empty();
-    end_audit(matched ? AuditOutcome::matched : AuditOutcome::mismatched, now);
-    if (!matched) on_difference(difference.missing, difference.extra, now);
+    on_list(*reply, now);
   }
   send_when_due(now);
   settle(now);
 }
 
+void Session::on_list(const SubscriptionReply& reply, MonoTime now) {
+  AuditDifference difference = audit_difference(tracker_.wanted(), tracker_.stages(), reply);
+  const WantedSet lacks = difference.missing;
+  if (list_is_own_) difference = {.missing = tracker_.once_listed(lacks), .extra = {}};
+  tracker_.mark_listed(lacks);
+  list_wanted_ = false;
+  const bool is_audit = !list_is_own_;
+  const bool matched = difference.missing.empty() && difference.extra.empty();
+  end_audit(matched ? AuditOutcome::matched : AuditOutcome::mismatched, now);
+  if (is_audit) {
+    last_audit_.missing_count = difference.missing.size();
+    last_audit_.extra_count = difference.extra.size();
+  }
+  if (!matched) on_difference(difference.missing, difference.extra, now);
+}
+
 void Session::on_difference(const WantedSet& missing, const std::vector<std::string>& extra,
                             MonoTime now) {
   ++counters_.audit_mismatches;
-  last_audit_.missing_count = missing.size();
-  last_audit_.extra_count = extra.size();
+  const WantedSet silent = tracker_.suspects_of(missing);
+  on_difference_notice(without(missing, silent), extra);
+  report_silent(silent);
+  tracker_.mark_unasked(missing);
+  if (!request_needed_) {
+    request_needed_ = true;
+    collect_until_ = now;
+  }
+}
+
+void Session::on_difference_notice(const WantedSet& missing,
+                                   const std::vector<std::string>& extra) {
+  if (missing.empty() && extra.empty()) return;
   std::string text;
   for (const std::string& name : extra) text += (text.empty() ? "not asked: " : ", ") + name;
   if (!missing.empty()) {
     text = stream_line(text.empty() ? "not served: " : text + "; not served: ", missing);
   }
   notice(StatusCause::audit_mismatch, status_line(text));
-  tracker_.mark_unasked(missing);
-  if (!request_needed_) {
-    request_needed_ = true;
-    collect_until_ = now;
-  }
 }
 
 }  // namespace upfeed

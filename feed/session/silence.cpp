@@ -1,6 +1,8 @@
 #include "session/silence.hpp"
 
 #include <algorithm>
+#include <iterator>
+#include <utility>
 
 #include "session/wanted_tracker.hpp"
 
@@ -8,8 +10,6 @@ namespace upfeed {
 namespace {
 
 constexpr MonoTime kNever{INT64_MAX};
-// A change may overtake, or be overtaken by, the request that asks for the state.
-constexpr std::int64_t kNewsGraceNs = 1'000'000'000;
 constexpr std::uint8_t kDoublingsMax = 32;
 
 std::int64_t limit_of(const SilenceRules& rules, EventKind kind, unsigned doublings) {
@@ -20,15 +20,18 @@ std::int64_t limit_of(const SilenceRules& rules, EventKind kind, unsigned doubli
 
 }  // namespace
 
-MonoTime WantedTracker::probe_due(std::size_t i) const {
+bool WantedTracker::is_watched(std::size_t i) const {
   const WantedStream& stream = wanted_[i];
-  if (!is_market_stream(stream.kind) || is_snapshot_only(stream)) return kNever;
-  if (rules_.limit_ns[static_cast<std::size_t>(stream.kind)] == 0) return kNever;
-  const bool watched = stages_[i] == StreamStage::arrived ||
-                       (stages_[i] == StreamStage::asked && !owes_first_frame(stream));
-  if (!watched) return kNever;
-  return lives_[i].last_at + limit_of(rules_, stream.kind, lives_[i].doublings) +
-         -(rules_.wait_ns + rules_.lead_ns);
+  if (!is_market_stream(stream.kind) || is_snapshot_only(stream)) return false;
+  if (rules_.limit_ns[static_cast<std::size_t>(stream.kind)] == 0) return false;
+  return stages_[i] == StreamStage::arrived ||
+         (stages_[i] == StreamStage::asked && !owes_first_frame(stream));
+}
+
+MonoTime WantedTracker::probe_due(std::size_t i) const {
+  if (!is_watched(i)) return kNever;
+  return lives_[i].last_at + limit_of(rules_, wanted_[i].kind, lives_[i].doublings) +
+         -rules_.lead_ns;
 }
 
 MonoTime WantedTracker::next_probe() const {
@@ -37,12 +40,29 @@ MonoTime WantedTracker::next_probe() const {
   return next;
 }
 
+void WantedTracker::suspect(std::size_t i) noexcept {
+  stages_[i] = StreamStage::suspect;
+  ++suspects_;
+}
+
 void WantedTracker::suspect_before(MonoTime horizon) {
   for (std::size_t i = 0; i < wanted_.size(); ++i) {
-    if (probe_due(i) >= horizon) continue;
-    stages_[i] = StreamStage::suspect;
-    lives_[i].asked_twice = false;
-    ++suspects_;
+    if (probe_due(i) < horizon) suspect(i);
+  }
+  check_invariants();
+}
+
+MonoTime WantedTracker::next_look() const {
+  MonoTime next = kNever;
+  for (std::size_t i = 0; i < stages_.size(); ++i) {
+    if (stages_[i] == StreamStage::undecided) next = std::min(next, lives_[i].look_at);
+  }
+  return next;
+}
+
+void WantedTracker::look_again(MonoTime now) {
+  for (std::size_t i = 0; i < stages_.size(); ++i) {
+    if (stages_[i] == StreamStage::undecided && lives_[i].look_at <= now) suspect(i);
   }
   check_invariants();
 }
@@ -57,17 +77,22 @@ MonoTime WantedTracker::oldest_probe() const {
 
 SilenceVerdict WantedTracker::judge(MonoTime asked_until) {
   SilenceVerdict verdict;
+  if (findings_ == 0 && oldest_probe() > asked_until) return verdict;
+  findings_ = 0;
   for (std::size_t i = 0; i < stages_.size(); ++i) {
-    if (stages_[i] != StreamStage::probed || lives_[i].wait_from > asked_until) continue;
-    if (lives_[i].newest == StreamLife::kNothing) {
+    StreamLife& life = lives_[i];
+    const Finding finding = std::exchange(life.finding, Finding::none);
+    if (finding == Finding::lost) verdict.silent.push_back(wanted_[i]);
+    if (finding == Finding::lost_again) verdict.still_silent.push_back(wanted_[i]);
+    if (stages_[i] != StreamStage::probed || life.wait_from > asked_until) continue;
+    if (life.newest == StreamLife::kNothing) {
       stages_[i] = StreamStage::overdue;
       verdict.never_seen.push_back(wanted_[i]);
-    } else if (lives_[i].asked_twice) {
+    } else if (life.told) {
       verdict.still_silent.push_back(wanted_[i]);
     } else {
-      stages_[i] = StreamStage::suspect;
-      ++suspects_;
-      lives_[i].asked_twice = true;
+      suspect(i);
+      life.told = life.unanswered = true;
       verdict.silent.push_back(wanted_[i]);
     }
   }
@@ -75,16 +100,34 @@ SilenceVerdict WantedTracker::judge(MonoTime asked_until) {
   return verdict;
 }
 
-WantedSet WantedTracker::take_lost() {
-  WantedSet lost;
-  if (lost_ == 0) return lost;
-  for (std::size_t i = 0; i < lives_.size(); ++i) {
-    if (!lives_[i].lost) continue;
-    lives_[i].lost = false;
-    lost.push_back(wanted_[i]);
+bool WantedTracker::has_unlisted() const {
+  for (std::size_t i = 0; i < wanted_.size(); ++i) {
+    if (!lives_[i].listed && is_watched(i)) return true;
   }
-  lost_ = 0;
-  return lost;
+  return false;
+}
+
+void WantedTracker::mark_listed(const WantedSet& missing) {
+  for (std::size_t i = 0; i < stages_.size(); ++i) {
+    if (stages_[i] != StreamStage::unasked) lives_[i].listed = true;
+  }
+  for (const WantedStream& stream : missing) lives_[index_of(stream)].listed = false;
+}
+
+WantedSet WantedTracker::once_listed(const WantedSet& streams) const {
+  WantedSet listed;
+  std::copy_if(streams.begin(), streams.end(), std::back_inserter(listed),
+               [this](const WantedStream& stream) { return lives_[index_of(stream)].listed; });
+  return listed;
+}
+
+WantedSet WantedTracker::suspects_of(const WantedSet& streams) const {
+  WantedSet suspects;
+  std::copy_if(streams.begin(), streams.end(), std::back_inserter(suspects),
+               [this](const WantedStream& stream) {
+                 return stages_[index_of(stream)] == StreamStage::suspect;
+               });
+  return suspects;
 }
 
 void WantedTracker::extend_probes(MonoTime now) {
@@ -94,26 +137,34 @@ void WantedTracker::extend_probes(MonoTime now) {
 }
 
 /// The first frame after a probe that is no REALTIME one. True: it shows a loss.
-bool WantedTracker::on_answer(std::size_t i, const Stamp& stamp) noexcept {
+bool WantedTracker::on_answer(std::size_t i, const Stamp& stamp, MonoTime now) noexcept {
   StreamLife& life = lives_[i];
-  // What came to be between two probes of one silence is reported already.
-  const bool reported = life.asked_twice;
+  // Of a stream that has sent nothing yet nobody knows what it should have sent.
+  const bool news = life.newest != StreamLife::kNothing && stamp.identity > life.newest;
+  const bool is_second = std::exchange(life.second_look, false);
+  const bool is_retry = std::exchange(life.unanswered, false);
+  life.newest = std::max(life.newest, stamp.identity);
+  life.last_at = now;
+  if (!news) {
+    if (life.doublings < kDoublingsMax) ++life.doublings;
+    stages_[i] = StreamStage::arrived;
+    return false;
+  }
+  life.doublings = 0;
+  life.look_at = std::max(life.asked_at + rules_.look_ns, now + kNewsGraceNs);
+  stages_[i] = StreamStage::undecided;
   MonoTime came_to_be{INT64_MIN / 2};
   if (stamp.unix_us > 0) {
     // A stamp from far beyond may have made the offset absurd, and the product must not overflow.
     constexpr std::int64_t kUsMin = INT64_MIN / 2000;
     came_to_be = {std::max(stamp.unix_us + clock_offset_us_, kUsMin) * 1000};
   }
-  // Of a stream that has sent nothing yet nobody knows what it should have sent.
-  const bool news = life.newest != StreamLife::kNothing && stamp.identity > life.newest;
-  if (!news) {
-    if (life.doublings < kDoublingsMax) ++life.doublings;
-    return false;
-  }
-  life.doublings = 0;
-  if (reported || life.lost || came_to_be >= life.asked_at + -kNewsGraceNs) return false;
-  life.lost = true;
-  ++lost_;
+  // What came to be while a probe had no answer is told already.
+  const bool is_loss = is_second || (!is_retry && came_to_be < life.asked_at + -kNewsGraceNs);
+  life.second_look = !is_loss;
+  if (!is_loss) return false;
+  if (life.finding == Finding::none) ++findings_;
+  life.finding = std::exchange(life.told, true) ? Finding::lost_again : Finding::lost;
   return true;
 }
 

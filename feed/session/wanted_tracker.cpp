@@ -47,11 +47,11 @@ void WantedTracker::index_streams() {
   for (auto& table : tables_) table.clear();
   awaited_ = 0;
   suspects_ = 0;
-  lost_ = 0;
+  findings_ = 0;
   for (std::size_t i = wanted_.size(); i-- > 0;) {
     const WantedStream& stream = wanted_[i];
     if (stages_[i] == StreamStage::suspect) ++suspects_;
-    if (lives_[i].lost) ++lost_;
+    if (lives_[i].finding != Finding::none) ++findings_;
     UPFEED_ASSERT(is_stream(stream.kind));
     if (!is_market_stream(stream.kind)) continue;
     UPFEED_ASSERT(stream.market.valid());
@@ -67,7 +67,7 @@ void WantedTracker::forget() {
   std::fill(lives_.begin(), lives_.end(), StreamLife{});
   awaited_ = 0;
   suspects_ = 0;
-  lost_ = 0;
+  findings_ = 0;
   clock_offset_us_ = INT64_MAX;
 }
 
@@ -75,6 +75,7 @@ void WantedTracker::mark_asked(MonoTime now) {
   for (std::size_t i = 0; i < stages_.size(); ++i) {
     if (stages_[i] == StreamStage::unasked) {
       stages_[i] = StreamStage::asked;
+      if (lives_[i].finding != Finding::none) --findings_;
       lives_[i] = {.asked_at = now, .last_at = now};
       if (is_awaited(i)) ++awaited_;
     } else if (stages_[i] == StreamStage::suspect) {
@@ -87,11 +88,15 @@ void WantedTracker::mark_asked(MonoTime now) {
   check_invariants();
 }
 
+std::size_t WantedTracker::index_of(const WantedStream& stream) const {
+  const auto found = std::lower_bound(wanted_.begin(), wanted_.end(), stream, wanted_before);
+  UPFEED_ASSERT(found != wanted_.end() && *found == stream);
+  return static_cast<std::size_t>(found - wanted_.begin());
+}
+
 void WantedTracker::mark_unasked(const WantedSet& missing) {
   for (const WantedStream& stream : missing) {
-    const auto found = std::lower_bound(wanted_.begin(), wanted_.end(), stream, wanted_before);
-    UPFEED_ASSERT(found != wanted_.end() && *found == stream);
-    const auto i = static_cast<std::size_t>(found - wanted_.begin());
+    const std::size_t i = index_of(stream);
     if (is_awaited(i)) --awaited_;
     if (stages_[i] == StreamStage::suspect) --suspects_;
     stages_[i] = StreamStage::unasked;
@@ -124,7 +129,8 @@ bool WantedTracker::on_event(const EventHeader& event, MonoTime now) noexcept {
     clock_offset_us_ = std::min(clock_offset_us_, now.ns / 1000 - stamp.unix_us);
   }
   StreamLife& life = lives_[i];
-  if (stages_[i] != StreamStage::arrived || life.doublings != 0) {
+  if (stages_[i] != StreamStage::arrived || life.doublings != 0 || life.told ||
+      event.stream_type == StreamType::snapshot) {
     return on_notable(i, stamp, event.stream_type, now);
   }
   life.last_at = now;
@@ -136,18 +142,18 @@ bool WantedTracker::on_event(const EventHeader& event, MonoTime now) noexcept {
 bool WantedTracker::on_notable(std::size_t i, const Stamp& stamp, StreamType type,
                                MonoTime now) noexcept {
   // A frame of a stream in no request yet is a leftover of an earlier request that named it.
-  if (stages_[i] == StreamStage::unasked) return false;
+  const StreamStage stage = stages_[i];
+  if (stage == StreamStage::unasked) return false;
   StreamLife& life = lives_[i];
-  bool look = false;
-  if (stages_[i] == StreamStage::probed && type != StreamType::realtime) {
-    look = on_answer(i, stamp);
-  } else if (stamp.identity > life.newest) {
-    life.doublings = 0;
-  }
-  life.asked_twice = false;
-  life.last_at = now;
+  if (stage == StreamStage::probed && type != StreamType::realtime) return on_answer(i, stamp, now);
+  // An answer to a request that named the stream among others says nothing about its life.
+  const bool is_first = life.newest == StreamLife::kNothing;
+  if (stamp.identity > life.newest) life.doublings = 0;
   life.newest = std::max(life.newest, stamp.identity);
-  return arrive(i) || look;
+  if (type == StreamType::snapshot && !is_first) return false;
+  life.last_at = now;
+  if (type != StreamType::snapshot) life.second_look = life.unanswered = life.told = false;
+  return arrive(i);
 }
 
 bool WantedTracker::arrive(std::size_t i) noexcept {
@@ -193,11 +199,13 @@ void WantedTracker::check_invariants() const {
 #if !defined(NDEBUG) || defined(UPFEED_CHECKED)
   std::size_t awaited = 0;
   std::size_t suspects = 0;
+  std::size_t findings = 0;
   for (std::size_t i = 0; i < stages_.size(); ++i) {
     awaited += is_awaited(i) ? 1 : 0;
     suspects += stages_[i] == StreamStage::suspect ? 1 : 0;
+    findings += lives_[i].finding != Finding::none ? 1 : 0;
   }
-  UPFEED_ASSERT(awaited == awaited_ && suspects == suspects_);
+  UPFEED_ASSERT(awaited == awaited_ && suspects == suspects_ && findings == findings_);
 #endif
 }
 

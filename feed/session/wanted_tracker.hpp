@@ -11,15 +11,17 @@
 //     unasked --request--> asked --timeout--> overdue
 //                            '------> arrived <--'         first frame
 //                                     |    ^
-//                            too old  v    | snapshot or frame
+//                            too old  v    | REALTIME frame, or a snapshot without news
 //                                  suspect --request--> probed --no answer--> suspect, or dead
+//                                     ^                   | snapshot with news
+//                                     '----- undecided <--'
 //
 // Private and info streams are silent until something happens, so no frame of theirs is expected
 // and none is looked at: they stay asked.
 //
 // A stream is back at unasked on a new connection, and when its mode or refresh number changes.
 // Invariant: awaited_ == number of streams that are asked or overdue and owe a first frame;
-// suspects_ == number of streams that are suspect.
+// suspects_ == number of streams that are suspect; findings_ == number of lives with a finding.
 #pragma once
 
 #include <array>
@@ -36,12 +38,13 @@
 namespace upfeed {
 
 enum class StreamStage : std::uint8_t {
-  unasked,  ///< In no request of this connection yet.
-  asked,    ///< In a request; nothing came yet.
-  overdue,  ///< Likewise, and reported.
-  arrived,  ///< A frame came: the stream is live, or, for snapshot_only, finished.
-  suspect,  ///< Silent for too long: the next request asks for its snapshot.
-  probed,   ///< That request is out; the answer tells quiet from lost.
+  unasked,    ///< In no request of this connection yet.
+  asked,      ///< In a request; nothing came yet.
+  overdue,    ///< Likewise, and reported.
+  arrived,    ///< A frame came: the stream is live, or, for snapshot_only, finished.
+  suspect,    ///< Silent for too long: the next request asks for its snapshot.
+  probed,     ///< That request is out; the answer tells quiet from lost.
+  undecided,  ///< It could not: a REALTIME frame, or the next look, will.
 };
 
 class WantedTracker {
@@ -80,12 +83,23 @@ class WantedTracker {
   void suspect_before(MonoTime horizon);
   /// When the oldest probe went out that is not answered; INT64_MAX: none.
   [[nodiscard]] MonoTime oldest_probe() const;
-  /// Judges the probes that went out at or before `asked_until` and have no answer.
+  /// When to look again at the first undecided stream; INT64_MAX: none is.
+  [[nodiscard]] MonoTime next_look() const;
+  /// Suspects the undecided streams whose time has come.
+  void look_again(MonoTime now);
+  /// Judges the probes that went out at or before `asked_until` and have no answer, and tells what
+  /// the answers since the last call have shown.
   [[nodiscard]] SilenceVerdict judge(MonoTime asked_until);
-  /// Streams whose answer showed a loss since the last call.
-  [[nodiscard]] WantedSet take_lost();
   /// The owner slept: answers may lie unread, so their time begins again.
   void extend_probes(MonoTime now);
+  /// Some stream is watched that no list has named.
+  [[nodiscard]] bool has_unlisted() const;
+  /// A list lacks these and names all others.
+  void mark_listed(const WantedSet& missing);
+  /// Of these, all wanted, those that a list has named before.
+  [[nodiscard]] WantedSet once_listed(const WantedSet& streams) const;
+  /// Of these, all wanted, those that are suspect.
+  [[nodiscard]] WantedSet suspects_of(const WantedSet& streams) const;
 
  private:
   static constexpr std::uint32_t kNoStream = UINT32_MAX;
@@ -98,8 +112,11 @@ class WantedTracker {
   [[nodiscard]] bool on_notable(std::size_t i, const Stamp& stamp, StreamType type,
                                 MonoTime now) noexcept;
   [[nodiscard]] bool arrive(std::size_t i) noexcept;
-  [[nodiscard]] bool on_answer(std::size_t i, const Stamp& stamp) noexcept;
+  [[nodiscard]] bool on_answer(std::size_t i, const Stamp& stamp, MonoTime now) noexcept;
+  [[nodiscard]] bool is_watched(std::size_t i) const;
   [[nodiscard]] MonoTime probe_due(std::size_t i) const;
+  [[nodiscard]] std::size_t index_of(const WantedStream& stream) const;
+  void suspect(std::size_t i) noexcept;
   void index_streams();
   void check_invariants() const;
 
@@ -110,7 +127,7 @@ class WantedTracker {
   std::array<std::vector<std::uint32_t>, kMarketSlotCount> tables_;
   std::size_t awaited_ = 0;
   std::size_t suspects_ = 0;
-  std::size_t lost_ = 0;  ///< lives with `lost` set
+  std::size_t findings_ = 0;
   std::int64_t clock_offset_us_ =
       INT64_MAX;  ///< least (received - exchange time) of this connection
 };

@@ -152,20 +152,24 @@ TEST(FeedSilence, one_silent_stream_is_told_in_time_and_healed) {
                     Market::goes_on);
   Silenced busy("forgotten while trading goes on", trade, forget("trade", "KRW-BTC"),
                 Market::goes_on);
+  Silenced busy_muted("muted while trading goes on", trade, mute("trade", "KRW-BTC"),
+                      Market::goes_on);
   Case healthy("no fault", Market::stops);
-  for (Silenced* each : {&forgotten_trade, &forgotten_book, &muted, &mute_all, &busy}) {
-    each->silence();
-  }
-  for (const Silenced* each : {&forgotten_trade, &forgotten_book, &muted, &mute_all}) {
+  const auto all = {&forgotten_trade, &forgotten_book, &muted, &mute_all, &busy, &busy_muted};
+  for (Silenced* each : all) each->silence();
+  for (const Silenced* each : all) {
     SCOPED_TRACE(each->run.name());
     EXPECT_TRUE(eventually([&] { return each->told().has_value(); }, 30s));
     expect_told_in_time(*each);
   }
-  for (const Silenced* each : {&mute_all, &busy}) {
+  for (const Silenced* each : {&mute_all, &busy, &busy_muted}) {
     EXPECT_TRUE(eventually([&] { return each->run.count(each->stream) > each->events + 2; }, 30s))
         << each->run.name() << " flows again";
   }
-  EXPECT_EQ(mute_all.run.metrics().reconnects, 1U) << "asking again was not enough";
+  for (const Silenced* each : {&mute_all, &busy_muted}) {
+    EXPECT_EQ(each->run.metrics().reconnects, 1U)
+        << each->run.name() << ": asking again was not enough";
+  }
   for (const Silenced* each : {&forgotten_trade, &forgotten_book, &muted, &busy}) {
     EXPECT_EQ(each->run.metrics().reconnects, 0U) << each->run.name();
   }

@@ -276,8 +276,8 @@ TEST(Record, a_private_session_has_no_secret_and_is_for_the_owner_alone) {
   }
   EXPECT_GE(requests, 4);
   EXPECT_NE(all.find("myOrder"), std::string::npos);
-  for (const std::string& word :
-       {access, secret, std::string("Bearer"), std::string("uthorization"), std::string("eyJ")}) {
+  for (const std::string& word : {access, secret, std::string("Bearer"),
+                                  std::string("uthorization"), std::string("eyJhbGci")}) {
     EXPECT_EQ(all.find(word), std::string::npos) << word;
   }
 }

@@ -19,24 +19,39 @@ void SessionChecker::check_request(const SessionAction& action, std::int64_t now
     fail(Rule::request_text, action.text);
     return;
   }
-  std::uint64_t ticket = 0;
-  if (!request_.ticket.starts_with(config_.ticket_prefix)) fail(Rule::request_text, action.text);
-  for (const char c :
-       request_.ticket.substr(std::min(config_.ticket_prefix.size(), request_.ticket.size()))) {
-    ticket = c == '-' ? ticket << 32U : ticket + (ticket & 0xFFFFFFFFU) * 9 + (c - '0');
-  }
-  if (ticket <= last_ticket_) fail(Rule::request_text, "ticket used before");
-  last_ticket_ = ticket;
+  check_ticket(!request_.method.empty());
   if (!request_.method.empty()) {
     if (request_.method != "LIST_SUBSCRIPTIONS") fail(Rule::request_text, action.text);
     audit_ticket_ = request_.ticket;
+    list_is_own_ = request_.ticket.find("-list-") != std::string_view::npos;
+    last_list_ns_ = now_ns;
     return;
   }
   audit_ticket_.clear();
+  prove(now_ns);  // what was asked until now
+  answered_ = false;
   check_set(now_ns);
   check_repeated();
   asked_version_ = wish_version_;
   last_request_ns_ = now_ns;
+}
+
+/// prefix-epoch-number, or prefix-epoch-word-number; each kind counts up.
+void SessionChecker::check_ticket(bool is_list) {
+  std::string_view ticket = request_.ticket;
+  if (!ticket.starts_with(config_.ticket_prefix)) fail(Rule::request_text, "ticket of a stranger");
+  ticket.remove_prefix(std::min(config_.ticket_prefix.size(), ticket.size()));
+  std::uint64_t number = 0;
+  for (const char c : ticket) {
+    if (c == '-') {
+      number <<= number != 0 && (number & 0xFFFFFFFFU) == 0 ? 0U : 32U;
+    } else if (c >= '0' && c <= '9') {
+      number += (number & 0xFFFFFFFFU) * 9 + static_cast<std::uint64_t>(c - '0');
+    }
+  }
+  std::uint64_t& last = last_ticket_[is_list ? 1 : 0];
+  if (number <= last) fail(Rule::request_text, "ticket used before");
+  last = number;
 }
 
 void SessionChecker::check_set(std::int64_t now_ns) {
@@ -61,7 +76,10 @@ void SessionChecker::check_set(std::int64_t now_ns) {
     if (is_wanted(i) && !asked_[i]) {
       asked_.set(i);
       last_frame_ns_[i] = now_ns;
+      alive_at_ns_[i] = now_ns;
+      doubted_at_ns_[i] = INT64_MIN / 2;
       noticed_at_ns_[i] = INT64_MAX;
+      once_listed_.reset(i);
     }
     if (!named[i]) continue;
     served_units_[i] = wishes_[i] ? wishes_[i]->units : std::uint8_t{0};
@@ -94,8 +112,7 @@ bool SessionChecker::owes_frame(std::size_t i) const {
                           catalog_.streams[i].kind == EventKind::orderbook);
 }
 
-std::string SessionChecker::set_fault(const std::bitset<kCatalogMax>& named,
-                                      std::int64_t now_ns) const {
+std::string SessionChecker::set_fault(const std::bitset<kCatalogMax>& named, std::int64_t now_ns) {
   bool all_finished = true;
   for (std::size_t i = 0; i < catalog_.streams.size(); ++i) {
     if (is_wanted(i) && !is_finished(i)) all_finished = false;
@@ -112,20 +129,37 @@ std::string SessionChecker::set_fault(const std::bitset<kCatalogMax>& named,
   return {};
 }
 
-std::string SessionChecker::form_fault(std::size_t i, std::int64_t now_ns) const {
+/// It must have been silent for some time, and unless it is doubted again or the request had to go
+/// out anyway, the exchange was asked for its list where that was possible.
+std::string SessionChecker::doubt_fault(std::size_t i, std::int64_t now_ns) {
+  const std::int64_t early_ns = (config_.probe_lead() + config_.probe_spacing).count();
+  if (limit_ns(i) == 0 || now_ns - last_frame_ns_[i] < limit_ns(i) - early_ns) {
+    return catalog_.names[i] + " is doubted without reason";
+  }
+  const bool again =
+      noticed_at_ns_[i] != INT64_MAX || now_ns - doubted_at_ns_[i] < config_.probe_lead().count();
+  const std::int64_t asked_ns = now_ns - config_.list_wait.count();
+  const bool accepted = last_request_ns_ + config_.first_data_timeout.count() < asked_ns;
+  // Before this request, too, there was room for a list and a request, whatever the margins.
+  const bool possible = accepted && !audits_refused_ && woke_at_ns_ < asked_ns &&
+                        requests_.has_room(asked_ns - kSecond, 3);
+  doubted_at_ns_[i] = now_ns;
+  const bool is_change = asked_version_ != wish_version_ || needs_request();
+  if (!again && possible && !is_change && now_ns - last_list_ns_ > config_.audit_timeout.count()) {
+    fail(Rule::list_first, catalog_.names[i] + " is doubted without a list");
+  }
+  return {};
+}
+
+std::string SessionChecker::form_fault(std::size_t i, std::int64_t now_ns) {
   const NamedStream& named = named_[i];
   const StreamMode mode = wishes_[i]->mode;
   const bool only_snapshot = is_market(i) && mode == StreamMode::snapshot_only;
   bool only_realtime =
       is_market(i) && catalog_.streams[i].kind != EventKind::orderbook &&
       (mode == StreamMode::realtime_only || (mode == StreamMode::both && arrived_[i]));
-  if (only_realtime && !named.only_realtime) {  // A doubt: it must have been silent for some time.
-    const std::int64_t silent_ns = now_ns - last_frame_ns_[i];
-    const std::int64_t early_ns =
-        (config_.probe_wait + config_.probe_spacing + config_.request_spacing).count();
-    if (limit_ns(i) == 0 || silent_ns < limit_ns(i) - early_ns) {
-      return catalog_.names[i] + " is doubted without reason";
-    }
+  if (only_realtime && !named.only_realtime) {
+    if (std::string fault = doubt_fault(i, now_ns); !fault.empty()) return fault;
     only_realtime = false;
   }
   if (named.only_snapshot != only_snapshot || named.only_realtime != only_realtime) {

@@ -111,6 +111,14 @@ bool ArrivalCounter::arrive(std::int64_t now_ns) {
          arrivals_[arrivals_.size() - 1 - limits_.per_second] <= now_ns - kSecond;
 }
 
+bool ArrivalCounter::has_room(std::int64_t now_ns, std::size_t count) const {
+  const auto room = [&](std::size_t limit, std::int64_t window_ns) {
+    const auto since = std::upper_bound(arrivals_.begin(), arrivals_.end(), now_ns - window_ns);
+    return static_cast<std::size_t>(arrivals_.end() - since) + count <= limit;
+  };
+  return room(limits_.per_second, kSecond) && room(limits_.per_minute, 60 * kSecond);
+}
+
 std::int64_t ArrivalCounter::ready_at_ns() const {
   const auto after = [this](std::size_t limit, std::int64_t window_ns) {
     return arrivals_.size() < limit ? INT64_MIN : arrivals_[arrivals_.size() - limit] + window_ns;

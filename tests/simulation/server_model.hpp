@@ -23,6 +23,8 @@ class ArrivalCounter {
   explicit ArrivalCounter(Limits limits) : limits_(limits) {}
   /// False when this arrival breaks a limit.
   bool arrive(std::int64_t now_ns);
+  /// Room for so many more at the same moment.
+  [[nodiscard]] bool has_room(std::int64_t now_ns, std::size_t count) const;
   /// The earliest time at which one more breaks no limit.
   [[nodiscard]] std::int64_t ready_at_ns() const;
   void reset() {

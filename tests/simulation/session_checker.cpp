@@ -14,8 +14,8 @@ const char* to_string(Rule rule) {
       "epoch_grows",       "one_connection", "dial_budget",       "dial_block",       "dial_paced",
       "dial_given_up",     "request_limits", "request_connected", "request_text",     "request_set",
       "refused_again",     "held_back",      "status_chain",      "quiet_after_stop", "wakes_up",
-      "silent_peer_bound", "silent_stream",  "false_alarm",       "probes_rare",      "audit_sound",
-      "stale_epoch",       "restored"};
+      "silent_peer_bound", "silent_stream",  "false_alarm",       "probes_rare",      "list_first",
+      "audit_sound",       "stale_epoch",    "restored"};
   return kNames[static_cast<std::size_t>(rule)];
 }
 
@@ -107,6 +107,7 @@ void SessionChecker::started() {
   refused_version_.reset();
   failed_version_.reset();
   no_dial_before_ns_ = INT64_MIN;
+  audits_refused_ = false;
   held_.reset();
   look_at_wishes();
 }
@@ -138,8 +139,8 @@ void SessionChecker::look_at_wishes() {
 void SessionChecker::connected(std::int64_t now_ns) {
   link_ = Link::live;
   requests_.reset();
-  for (auto* bits :
-       {&asked_, &arrived_, &served_, &served_before_, &flowing_, &snapshots_, &dropped_}) {
+  for (auto* bits : {&asked_, &arrived_, &served_, &served_before_, &flowing_, &snapshots_,
+                     &dropped_, &deaf_, &forgotten_, &busy_, &was_dropped_, &once_listed_}) {
     bits->reset();
   }
   asked_version_.reset();
@@ -150,10 +151,10 @@ void SessionChecker::connected(std::int64_t now_ns) {
   last_up_ns_ = INT64_MAX;
   up_late_ns_ = 0;
   ignored_requests_.fill(0);
-  dropped_at_ns_.fill(INT64_MIN);
-  frame_before_ns_.fill(now_ns);
+  doubted_at_ns_.fill(INT64_MIN / 2);
   noticed_at_ns_.fill(INT64_MAX);
   audit_ticket_.clear();
+  last_list_ns_ = INT64_MIN / 2;
 }
 
 void SessionChecker::blocked(std::int64_t until_ns) {
@@ -161,7 +162,10 @@ void SessionChecker::blocked(std::int64_t until_ns) {
 }
 
 void SessionChecker::refused(std::int64_t now_ns) {
-  if (!audit_ticket_.empty()) return;  // An audit goes out when the request has been accepted.
+  if (!audit_ticket_.empty()) {  // A list goes out when the request has been accepted.
+    audits_refused_ = true;
+    return;
+  }
   refusal_open_ = true;
   if (asked_version_ != wish_version_ ||
       now_ns - last_request_ns_ >= config_.first_data_timeout.count()) {
@@ -170,7 +174,7 @@ void SessionChecker::refused(std::int64_t now_ns) {
   unproved_ = (owing_ & ~proven_ & ~seen_).any();
   refusals_ = refused_version_ == wish_version_ && wanted_ == refused_set_ ? refusals_ + 1 : 1;
   // Where all that owes a frame has sent it, the request was no bad one.
-  if (owing_.any() && (owing_ & ~arrived_).none()) refusals_ = 0;
+  if (answered_) refusals_ = 0;
   refused_version_ = wish_version_;
   refused_set_ = wanted_;
 }
@@ -185,20 +189,30 @@ void SessionChecker::up(std::int64_t now_ns) {
   up_late_ns_ = 0;
 }
 
-void SessionChecker::frame(std::size_t stream, std::int64_t now_ns) {
+void SessionChecker::frame(std::size_t stream, bool is_snapshot, std::int64_t now_ns) {
   if (last_up_ns_ != INT64_MAX) up(now_ns);
   if (!asked_[stream]) return;
+  const bool is_first = !arrived_[stream];
   arrived_.set(stream);
   seen_.set(stream);
-  frame_before_ns_[stream] = last_frame_ns_[stream];
+  if (!is_snapshot) was_dropped_.reset(stream);
+  if (!is_snapshot || is_first || !dropped_[stream]) alive_at_ns_[stream] = now_ns;
+  if (is_snapshot && !is_first) return;
   last_frame_ns_[stream] = now_ns;
+  doubted_at_ns_[stream] = INT64_MIN / 2;
   noticed_at_ns_[stream] = INT64_MAX;
 }
 
-void SessionChecker::lose(std::size_t stream, unsigned ignored_requests, std::int64_t now_ns) {
+void SessionChecker::lose(std::size_t stream, Loss loss, unsigned ignored_requests, bool busy,
+                          std::int64_t now_ns) {
+  // Another kind of loss begins now; of the one before nothing may have been missed.
+  if (dropped_[stream]) alive_at_ns_[stream] = now_ns;
   dropped_.set(stream);
+  deaf_.set(stream, loss == Loss::deaf);
+  forgotten_.set(stream, loss == Loss::forgotten);
+  busy_.set(stream, busy);
   ignored_requests_[stream] = ignored_requests;
-  dropped_at_ns_[stream] = now_ns;
+  was_dropped_.set(stream);
   noticed_at_ns_[stream] = INT64_MAX;
 }
 
@@ -207,6 +221,7 @@ void SessionChecker::overslept(std::int64_t late_ns, std::int64_t now_ns) {
   // The session gives UP its whole time again.
   up_late_ns_ += late_ns + config_.up_timeout.count();
   limited_until_ns_ = std::max(limited_until_ns_, now_ns + config_.pong_timeout.count());
+  woke_at_ns_ = now_ns;
 }
 
 void SessionChecker::stale_frame(std::size_t missing_before, std::size_t missing_after) {
@@ -214,18 +229,24 @@ void SessionChecker::stale_frame(std::size_t missing_before, std::size_t missing
 }
 
 void SessionChecker::audit_answer(std::string_view ticket, const std::bitset<kCatalogMax>& listed,
-                                  bool another) {
+                                  bool another, std::int64_t now_ns) {
   expected_ = Expected::nothing;
   audit_missing_.reset();
+  difference_told_ = false;
+  answer_is_own_ = list_is_own_;
   if (audit_ticket_.empty() || ticket != audit_ticket_) return;
-  bool differs = another;
+  if (list_is_own_ && now_ns - last_list_ns_ >= config_.audit_timeout.count()) return;  // given up
+  std::bitset<kCatalogMax> lacks;
+  bool differs = another && !list_is_own_;
   for (std::size_t i = 0; i < catalog_.streams.size(); ++i) {
-    if (listed[i] && !is_wanted(i)) differs = true;
+    if (listed[i] && !is_wanted(i) && !list_is_own_) differs = true;
     if (listed[i] || !is_wanted(i) || !asked_[i]) continue;
     if (is_market(i) && wishes_[i]->mode == StreamMode::snapshot_only) continue;
-    differs = true;
-    audit_missing_.set(i);
+    lacks.set(i);
   }
+  audit_missing_ = list_is_own_ ? lacks & once_listed_ : lacks;
+  once_listed_ = asked_ & ~lacks;
+  if (audit_missing_.any()) differs = true;
   expected_ = differs ? Expected::mismatched : Expected::matched;
   audit_ticket_.clear();
   asked_ &= ~audit_missing_;
@@ -234,15 +255,19 @@ void SessionChecker::audit_answer(std::string_view ticket, const std::bitset<kCa
 
 void SessionChecker::audit_answered(const AuditResult& result, std::int64_t now_ns) {
   const bool is_new = result.at.ns == now_ns && result.outcome != AuditOutcome::none;
-  const bool wrong = expected_ == Expected::nothing
-                         ? is_new && (result.outcome == AuditOutcome::matched ||
-                                      result.outcome == AuditOutcome::mismatched)
-                         : !is_new || (result.outcome == AuditOutcome::matched) !=
-                                          (expected_ == Expected::matched);
+  const bool is_audit = expected_ != Expected::nothing && !answer_is_own_;
+  const bool wrong = is_audit ? !is_new || (result.outcome == AuditOutcome::matched) !=
+                                               (expected_ == Expected::matched)
+                              : is_new && (result.outcome == AuditOutcome::matched ||
+                                           result.outcome == AuditOutcome::mismatched);
   if (wrong) fail(Rule::audit_sound, "the audit does not say what the answer said");
-  if (!wrong && is_new && result.missing_count != audit_missing_.count()) {
+  if (is_audit && !wrong && result.missing_count != audit_missing_.count()) {
     fail(Rule::audit_sound, "the audit counts other streams");
   }
+  if (difference_told_ != (expected_ == Expected::mismatched)) {
+    fail(Rule::audit_sound, difference_told_ ? "told a difference that is none" : "told nothing");
+  }
+  audit_missing_.reset();
 }
 
 // The session.
@@ -320,6 +345,7 @@ void SessionChecker::prove(std::int64_t now_ns) {
   if ((owing_ & ~arrived_).none()) {  // Nothing of this was refused.
     refusals_ = 0;
     seen_ |= wanted_;
+    answered_ = answered_ || owing_.any();
   }
   if (now_ns - last_request_ns_ >= config_.first_data_timeout.count()) {
     proven_ = wanted_;
@@ -346,7 +372,7 @@ void SessionChecker::check_alarm(const std::string& text, std::int64_t now_ns) {
     }
     const auto found = std::find(catalog_.names.begin(), catalog_.names.end(), plain);
     const auto i = static_cast<std::size_t>(found - catalog_.names.begin());
-    if (found == catalog_.names.end() || dropped_at_ns_[i] < frame_before_ns_[i]) {
+    if (found == catalog_.names.end() || !(was_dropped_ | audit_missing_)[i]) {
       fail(Rule::false_alarm, plain + " was not silent");
       return;
     }
@@ -355,21 +381,24 @@ void SessionChecker::check_alarm(const std::string& text, std::int64_t now_ns) {
 }
 
 void SessionChecker::check_streams(std::int64_t now_ns) {
-  const std::int64_t wait_ns = config_.probe_wait.count();
   // A peer that may be dead is another rule's; a living one says something every ten seconds.
   if (link_ != Link::live || dropped_.none() || now_ns - last_bytes_ns_ > kSecond) return;
-  // A message that has to wait for another one, or for the limits.
-  const std::int64_t way_ns =
-      (config_.request_spacing + config_.collect_window).count() + wait_ns + kTickNs;
+  // A message that has to wait for a list, for another one, or for the limits.
+  const std::int64_t send_ns =
+      (config_.list_wait + config_.request_spacing + config_.collect_window).count() + kTickNs;
+  const std::int64_t way_ns = send_ns + config_.probe_wait.count();
   for (std::size_t i = 0; i < catalog_.streams.size(); ++i) {
     if (!dropped_[i] || !is_wanted(i) || !arrived_[i] || limit_ns(i) == 0) continue;
     if (wishes_[i]->mode == StreamMode::snapshot_only) continue;
-    const std::int64_t bound_ns = last_frame_ns_[i] + config_.silence_limit_max.count() + kTickNs +
+    if (deaf_[i] && !busy_[i]) continue;  // Nothing happened that could be missed.
+    const std::int64_t bound_ns = alive_at_ns_[i] + config_.silence_limit_max.count() + kTickNs +
                                   config_.collect_window.count();
     const bool noticed = noticed_at_ns_[i] != INT64_MAX;
-    const std::int64_t since_ns = noticed ? noticed_at_ns_[i] + way_ns : bound_ns;
+    const std::int64_t rest_ns =
+        deaf_[i] ? 2 * (config_.look_again.count() + kSecond + send_ns) : way_ns;
+    const std::int64_t since_ns = noticed ? noticed_at_ns_[i] + rest_ns : bound_ns;
     const std::int64_t limited_ns =
-        limited_until_ns_ == INT64_MIN ? INT64_MIN : limited_until_ns_ + way_ns;
+        limited_until_ns_ == INT64_MIN ? INT64_MIN : limited_until_ns_ + std::max(way_ns, rest_ns);
     if (now_ns > std::max(since_ns, limited_ns)) {
       fail(Rule::silent_stream, catalog_.names[i] + (noticed ? " is still lost" : " is lost"));
     }
@@ -383,6 +412,8 @@ void SessionChecker::check_status(const SessionAction& action, std::int64_t now_
                          action.cause == StatusCause::audit_mismatch ||
                          (is_silence && action.state == SessionState::live);
   if (is_silence) check_alarm(action.text, now_ns);
+  const bool is_state = action.state != action.previous_state;
+  if (!is_state && (is_silence || action.text.starts_with("not "))) difference_told_ = true;
   if (action.cause == StatusCause::audit_mismatch && action.text.starts_with("no answer")) {
     audit_ticket_.clear();  // An answer that comes now comes too late.
   }
@@ -415,7 +446,8 @@ void SessionChecker::settled(const Session& session, std::int64_t now_ns) {
 void SessionChecker::probed(std::uint64_t probes, std::int64_t now_ns) {
   if (link_ != Link::live) probes_before_ = probes;
   const std::int64_t spacings = (now_ns - connected_at_ns_) / config_.probe_spacing.count();
-  if (probes - probes_before_ > 2 * (1 + static_cast<std::uint64_t>(spacings))) {
+  // A doubt, a second look, and after a loss two more.
+  if (probes - probes_before_ > 4 * (1 + static_cast<std::uint64_t>(spacings))) {
     fail(Rule::probes_rare, "too many probes");
   }
 }

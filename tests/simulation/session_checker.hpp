@@ -35,11 +35,12 @@ enum class Rule : std::uint8_t {
   silent_stream,      ///< A stream the server has dropped is noticed in time.
   false_alarm,        ///< No quiet stream is called silent.
   probes_rare,        ///< Doubts cost few requests, and only streams that are silent are doubted.
-  audit_sound,        ///< An audit says what the server's answer says.
+  list_first,         ///< Before a stream is doubted the exchange is asked what it serves.
+  audit_sound,        ///< An audit says what the server's answer says, and a list's loss is told.
   stale_epoch,        ///< Frames of a former connection change nothing.
   restored,           ///< When faults end: live, with all first frames, within the bound.
 };
-inline constexpr std::size_t kRuleCount = 22;
+inline constexpr std::size_t kRuleCount = 23;
 [[nodiscard]] const char* to_string(Rule rule);
 
 /// The streams of this little world; wanted sets are subsets of it.
@@ -66,6 +67,13 @@ struct Wish {
 using Wishes = std::array<std::optional<Wish>, kCatalogMax>;
 [[nodiscard]] WantedSet to_wanted(const Catalog& catalog, const Wishes& wishes);
 
+/// How the server treats a stream that it has dropped without a word.
+enum class Loss : std::uint8_t {
+  forgotten,  ///< It lists the stream no more, and the next request brings it back.
+  muted,      ///< It lists the stream, but sends nothing of it.
+  deaf,       ///< It lists the stream and sends its snapshots, but nothing else.
+};
+
 class SessionChecker {
  public:
   SessionChecker(const Catalog& catalog, EndpointModel& endpoint, const SessionConfig& config,
@@ -88,12 +96,16 @@ class SessionChecker {
   void refused(std::int64_t now_ns);
   void bytes(std::int64_t now_ns);
   void up(std::int64_t now_ns);
-  void frame(std::size_t stream, std::int64_t now_ns);
-  /// The server has dropped the stream without a word: until the next request, or it ignores so
-  /// many requests more.
-  void lose(std::size_t stream, unsigned ignored_requests, std::int64_t now_ns);
+  void frame(std::size_t stream, bool is_snapshot, std::int64_t now_ns);
+  /// The server drops the stream until a request that comes after it has ignored so many. busy: the
+  /// market never rests, so each snapshot shows something new.
+  void lose(std::size_t stream, Loss loss, unsigned ignored_requests, bool busy,
+            std::int64_t now_ns);
+  /// What is dropped comes back with the next request.
+  void ignore_no_request() { ignored_requests_.fill(0); }
   /// The server answers LIST_SUBSCRIPTIONS with these streams of the catalog, and maybe another.
-  void audit_answer(std::string_view ticket, const std::bitset<kCatalogMax>& listed, bool another);
+  void audit_answer(std::string_view ticket, const std::bitset<kCatalogMax>& listed, bool another,
+                    std::int64_t now_ns);
   void audit_answered(const AuditResult& result, std::int64_t now_ns);
   /// The owner slept: for that long no timer could run.
   void overslept(std::int64_t late_ns, std::int64_t now_ns);
@@ -118,7 +130,11 @@ class SessionChecker {
   [[nodiscard]] const std::bitset<kCatalogMax>& served() const { return served_; }
   [[nodiscard]] const std::bitset<kCatalogMax>& served_before() const { return served_before_; }
   [[nodiscard]] bool is_dropped(std::size_t i) const { return dropped_[i]; }
-  [[nodiscard]] const std::bitset<kCatalogMax>& dropped() const { return dropped_; }
+  [[nodiscard]] bool is_busy(std::size_t i) const { return busy_[i]; }
+  /// Dropped, and not even a snapshot is sent.
+  [[nodiscard]] std::bitset<kCatalogMax> silent() const { return dropped_ & ~deaf_; }
+  [[nodiscard]] std::bitset<kCatalogMax> forgotten() const { return dropped_ & forgotten_; }
+  void rest(std::size_t i) { busy_.reset(i); }
   /// Named by the last request with its snapshot.
   [[nodiscard]] const std::bitset<kCatalogMax>& snapshots() const { return snapshots_; }
   [[nodiscard]] const std::bitset<kCatalogMax>& arrived() const { return arrived_; }
@@ -135,9 +151,10 @@ class SessionChecker {
   void check_dial(const SessionAction& action, std::int64_t now_ns);
   void check_request(const SessionAction& action, std::int64_t now_ns);
   void check_set(std::int64_t now_ns);
-  [[nodiscard]] std::string set_fault(const std::bitset<kCatalogMax>& named,
-                                      std::int64_t now_ns) const;
-  [[nodiscard]] std::string form_fault(std::size_t i, std::int64_t now_ns) const;
+  [[nodiscard]] std::string set_fault(const std::bitset<kCatalogMax>& named, std::int64_t now_ns);
+  [[nodiscard]] std::string form_fault(std::size_t i, std::int64_t now_ns);
+  [[nodiscard]] std::string doubt_fault(std::size_t i, std::int64_t now_ns);
+  void check_ticket(bool is_list);
   void check_repeated();
   void check_alarm(const std::string& text, std::int64_t now_ns);
   void prove(std::int64_t now_ns);
@@ -168,6 +185,7 @@ class SessionChecker {
   std::optional<std::uint64_t> failed_version_;   // must not be dialled for
   std::bitset<kCatalogMax> refused_set_;          // asked when the error frame came
   unsigned refusals_ = 0;                         // of it, one after another
+  bool answered_ = false;                         // all that owed a frame has sent it
   bool unproved_ = false;                         // and some of it had never been served
   bool refusal_open_ = false;                     // what is held back now was just refused
   std::bitset<kCatalogMax> held_;
@@ -195,15 +213,19 @@ class SessionChecker {
   std::array<std::uint8_t, kCatalogMax> served_units_{};
   std::array<NamedStream, kCatalogMax> named_{};  // of the request that is being checked
   ParsedRequest request_;
-  std::uint64_t last_ticket_ = 0;
+  std::array<std::uint64_t, 2> last_ticket_{};  // of requests, of lists
   std::int64_t no_dial_before_ns_ = INT64_MIN;
 
   // Silence.
   std::bitset<kCatalogMax> dropped_;
+  std::bitset<kCatalogMax> deaf_;
+  std::bitset<kCatalogMax> forgotten_;
+  std::bitset<kCatalogMax> busy_;
+  std::bitset<kCatalogMax> was_dropped_;  // and no REALTIME frame since
   std::array<unsigned, kCatalogMax> ignored_requests_{};
-  std::array<std::int64_t, kCatalogMax> dropped_at_ns_{};
-  std::array<std::int64_t, kCatalogMax> last_frame_ns_{};
-  std::array<std::int64_t, kCatalogMax> frame_before_ns_{};
+  std::array<std::int64_t, kCatalogMax> last_frame_ns_{};  // but for snapshots behind the first
+  std::array<std::int64_t, kCatalogMax> alive_at_ns_{};    // or a snapshot of a stream that lived
+  std::array<std::int64_t, kCatalogMax> doubted_at_ns_{};
   std::array<std::int64_t, kCatalogMax> noticed_at_ns_{};  // INT64_MAX: not
   std::int64_t connected_at_ns_ = 0;
   std::int64_t limited_until_ns_ = INT64_MIN;
@@ -216,6 +238,13 @@ class SessionChecker {
   std::string audit_ticket_;
   Expected expected_ = Expected::nothing;
   std::bitset<kCatalogMax> audit_missing_;
+  std::bitset<kCatalogMax> once_listed_;
+  bool list_is_own_ = false;  // it says so in its ticket, and counts only what was listed before
+  bool answer_is_own_ = false;
+  bool difference_told_ = false;
+  bool audits_refused_ = false;
+  std::int64_t woke_at_ns_ = INT64_MIN;
+  std::int64_t last_list_ns_ = INT64_MIN / 2;
 
   std::optional<Rule> broken_;
   std::string detail_;

@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 
 #include "simulation.hpp"
 
@@ -45,8 +46,10 @@ constexpr std::array<const char*, kFaultCount> kFaultNames = {"dial_refused",
                                                               "stale_frame",
                                                               "late_trade",
                                                               "first_frame_missing",
-                                                              "stream_dropped",
+                                                              "stream_forgotten",
                                                               "stream_muted",
+                                                              "stream_deaf",
+                                                              "stream_busy",
                                                               "audit",
                                                               "audit_lie",
                                                               "audit_overtaken",
@@ -78,11 +81,11 @@ bool is_edge(SessionState from, SessionState to) {
   return false;
 }
 
-void report(const Coverage& coverage, double seconds) {
-  std::printf("%llu events, %llu dials, %llu requests in %.1f s\n",
+void report(const Coverage& coverage, double seconds, double cpu_seconds) {
+  std::printf("%llu events, %llu dials, %llu requests in %.1f s, %.1f s of CPU on one core\n",
               static_cast<unsigned long long>(coverage.events),
               static_cast<unsigned long long>(coverage.dials),
-              static_cast<unsigned long long>(coverage.requests), seconds);
+              static_cast<unsigned long long>(coverage.requests), seconds, cpu_seconds);
   for (std::size_t i = 0; i < kFaultCount; ++i) {
     std::printf("  %-20s %llu\n", kFaultNames[i],
                 static_cast<unsigned long long>(coverage.faults[i]));
@@ -108,13 +111,15 @@ TEST(SessionSimulation, keeps_every_rule_and_comes_back) {
   Coverage coverage;
   coverage.trace = options.trace != 0;
   const auto begun = std::chrono::steady_clock::now();
+  const std::clock_t cpu_begun = std::clock();
   const std::uint64_t first = options.seed != 0 ? options.seed : 1;
   const std::uint64_t last = options.seed != 0 ? options.seed : options.seeds;
   for (std::uint64_t seed = first; seed <= last; ++seed) {
     const std::string broken = Simulation(seed, coverage).run(options.events);
     ASSERT_EQ(broken, "") << "replay with --seed " << seed << " --events " << options.events;
   }
-  report(coverage, std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count());
+  report(coverage, std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count(),
+         static_cast<double>(std::clock() - cpu_begun) / CLOCKS_PER_SEC);
   if (options.seed != 0) return;
 
   // Each fault and edge often enough to mean something, in proportion to the seeds.
@@ -387,8 +392,8 @@ TEST_F(Corrupted, lost_stream_not_noticed) {
   config.silence_limit_max = config.silence_limit.orderbook;
   config.ping_interval = std::chrono::seconds(60);
   ask(good_request(1));
-  checker.frame(book, kNow);
-  checker.lose(book, 1, kNow);
+  checker.frame(book, false, kNow);
+  checker.lose(book, Loss::forgotten, 1, false, kNow);
   const std::int64_t late = kNow + config.silence_limit_max.count() + 101 * kMillisecond;
   checker.bytes(late);
   checker.look(late - kMillisecond);
@@ -398,8 +403,8 @@ TEST_F(Corrupted, lost_stream_not_noticed) {
 }
 TEST_F(Corrupted, lost_stream_not_given_up) {
   ask(good_request(1));
-  checker.frame(book, kNow);
-  checker.lose(book, 9, kNow);
+  checker.frame(book, false, kNow);
+  checker.lose(book, Loss::muted, 9, false, kNow);
   checker.action(silent("KRW-BTC orderbook.15"), kNow);
   const std::int64_t late = kNow + 6 * kSecond;
   checker.bytes(late);
@@ -408,7 +413,7 @@ TEST_F(Corrupted, lost_stream_not_given_up) {
 }
 TEST_F(Corrupted, quiet_stream_called_silent) {
   ask(good_request(1));
-  checker.frame(book, kNow);
+  checker.frame(book, false, kNow);
   checker.action(silent("KRW-BTC orderbook.15"), kNow + 60 * kSecond);
   expect(Rule::false_alarm);
 }
@@ -417,29 +422,66 @@ TEST_F(Corrupted, live_stream_doubted) {
   wishes[0] = Wish{};
   checker.wishes(wishes, kNow);
   ask(request(1, R"({"type":"ticker","codes":[")" + catalog.codes[0] + R"("]})"));
-  checker.frame(0, kNow);
+  checker.frame(0, false, kNow);
   ASSERT_FALSE(checker.broken()) << checker.detail();
   ask(request(2, R"({"type":"ticker","codes":[")" + catalog.codes[0] + R"("]})"));
   expect(Rule::request_set);
 }
 TEST_F(Corrupted, too_many_probes) {
-  checker.probed(2, kNow + kSecond);
+  checker.probed(4, kNow + kSecond);
   ASSERT_FALSE(checker.broken());
-  checker.probed(3, kNow + kSecond);
+  checker.probed(5, kNow + kSecond);
   expect(Rule::probes_rare);
+}
+TEST_F(Corrupted, stream_doubted_without_a_list) {
+  Wishes wishes{};
+  wishes[0] = Wish{};
+  checker.wishes(wishes, kNow);
+  const std::string probe = R"({"type":"ticker","codes":[")" + catalog.codes[0] + R"("]})";
+  ask(request(1, probe));
+  checker.frame(0, false, kNow);
+  const std::int64_t later = kNow + config.silence_limit.ticker.count();
+  checker.action(make(ActionKind::send_text, 1, request(2, probe)), later);
+  expect(Rule::list_first);
+}
+TEST_F(Corrupted, muted_busy_stream_not_noticed) {
+  config.silence_limit_max = config.silence_limit.orderbook;
+  config.ping_interval = std::chrono::seconds(60);
+  ask(good_request(1));
+  checker.frame(book, false, kNow);
+  checker.lose(book, Loss::deaf, 9, true, kNow);
+  const std::int64_t late = kNow + config.silence_limit_max.count() + 101 * kMillisecond;
+  checker.bytes(late);
+  checker.frame(book, true, late);
+  checker.look(late);
+  expect(Rule::silent_stream);
+}
+TEST_F(Corrupted, list_whose_loss_is_not_told) {
+  ask(good_request(1));
+  const std::string list = R"(},{"method":"LIST_SUBSCRIPTIONS"},{"format":"DEFAULT"}])";
+  std::bitset<kCatalogMax> all;
+  all.set();
+  for (const std::size_t number : {1, 2}) {
+    const std::string ticket = "upfeed-1-list-" + std::to_string(number);
+    ask(R"([{"ticket":")" + ticket + '"' + list);
+    checker.audit_answer(ticket, number == 1 ? all : std::bitset<kCatalogMax>(), false, kNow);
+    ASSERT_FALSE(checker.broken()) << checker.detail();
+    checker.audit_answered({}, kNow);
+  }
+  expect(Rule::audit_sound);
 }
 TEST_F(Corrupted, audit_that_hides_a_difference) {
   ask(good_request(1));
-  ask(R"([{"ticket":"upfeed-1-2"},{"method":"LIST_SUBSCRIPTIONS"},{"format":"DEFAULT"}])");
-  checker.audit_answer("upfeed-1-2", {}, false);
+  ask(R"([{"ticket":"upfeed-1-audit-1"},{"method":"LIST_SUBSCRIPTIONS"},{"format":"DEFAULT"}])");
+  checker.audit_answer("upfeed-1-audit-1", {}, false, kNow);
   checker.audit_answered({.outcome = AuditOutcome::matched, .at = {kNow}}, kNow);
   expect(Rule::audit_sound);
 }
 TEST_F(Corrupted, audit_that_believes_an_overtaken_answer) {
   ask(good_request(1));
-  ask(R"([{"ticket":"upfeed-1-2"},{"method":"LIST_SUBSCRIPTIONS"},{"format":"DEFAULT"}])");
+  ask(R"([{"ticket":"upfeed-1-audit-1"},{"method":"LIST_SUBSCRIPTIONS"},{"format":"DEFAULT"}])");
   ask(good_request(3));
-  checker.audit_answer("upfeed-1-2", {}, false);
+  checker.audit_answer("upfeed-1-audit-1", {}, false, kNow);
   checker.audit_answered({.outcome = AuditOutcome::mismatched, .at = {kNow}}, kNow);
   expect(Rule::audit_sound);
 }

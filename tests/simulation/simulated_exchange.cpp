@@ -14,9 +14,9 @@ void Simulation::on_text(Actor& actor, const std::string& text) {
     actor.audit_ticket = actor.checker.audit_ticket();
     actor.audit_at_ns = answer_ns;
     actor.audit_listed =
-        actor.checker.served() & ~(actor.checker.dropped() & actor.checker.arrived());
+        actor.checker.served() & ~(actor.checker.forgotten() & actor.checker.arrived());
   } else {
-    auto snapshots = actor.checker.snapshots() & ~actor.checker.dropped();
+    auto snapshots = actor.checker.snapshots() & ~actor.checker.silent();
     if (percent(10)) {
       count(Fault::first_frame_missing);
       const auto fresh = snapshots & ~actor.checker.arrived();
@@ -31,10 +31,16 @@ void Simulation::on_text(Actor& actor, const std::string& text) {
 
 void Simulation::send_snapshots(Actor& actor) {
   actor.snapshots_at_ns = INT64_MAX;
-  auto snapshots = actor.snapshots & ~actor.checker.dropped() & actor.checker.served();
+  auto snapshots = actor.snapshots & ~actor.checker.silent() & actor.checker.served();
   actor.snapshots.reset();
   for (std::size_t i = 0; i < Catalog::instance().streams.size() && actor.checker.is_live(); ++i) {
-    if (snapshots[i]) send_frame(actor, i, percent(95) ? StreamType::snapshot : StreamType::absent);
+    if (!snapshots[i]) continue;
+    const bool busy = actor.checker.is_busy(i);
+    if (busy) change(actor, i);
+    send_frame(actor, i, StreamType::snapshot);
+    if (!busy || actor.checker.is_dropped(i)) continue;
+    actor.checker.rest(i);
+    send_frame(actor, i, StreamType::realtime);
   }
 }
 
@@ -65,10 +71,10 @@ void Simulation::answer_audit(Actor& actor) {
   if (text.back() == ',') text.pop_back();
   text += R"(],"ticket":")" + actor.audit_ticket + R"("})";
   bytes(actor);
-  actor.checker.audit_answer(actor.audit_ticket, listed, another);
+  actor.checker.audit_answer(actor.audit_ticket, listed, another, now_ns_);
   actor.session.on_subscriptions(text, now());
-  actor.checker.audit_answered(actor.session.last_audit(), now_ns_);
   after_input(actor);
+  actor.checker.audit_answered(actor.session.last_audit(), now_ns_);
 }
 
 void Simulation::drop_stream(Actor& actor) {
@@ -77,9 +83,15 @@ void Simulation::drop_stream(Actor& actor) {
   for (std::size_t i = 0; i < size; ++i) {
     const std::size_t stream = (offset + i) % size;
     if (!actor.checker.served()[stream] || !actor.checker.arrived()[stream]) continue;
-    const bool muted = percent(30);
-    count(muted ? Fault::stream_muted : Fault::stream_dropped);
-    actor.checker.lose(stream, muted ? 1 + static_cast<unsigned>(below(3)) : 0, now_ns_);
+    if (actor.checker.is_dropped(stream)) continue;
+    constexpr std::array<Fault, 3> kFaults = {Fault::stream_forgotten, Fault::stream_muted,
+                                              Fault::stream_deaf};
+    const auto loss = static_cast<Loss>(below(kFaults.size()));
+    const bool busy = percent(50);
+    count(kFaults[static_cast<std::size_t>(loss)]);
+    if (busy) count(Fault::stream_busy);
+    const unsigned ignored = loss == Loss::forgotten ? 0 : 1 + static_cast<unsigned>(below(5));
+    actor.checker.lose(stream, loss, ignored, busy, now_ns_);
     if (percent(50)) change(actor, stream);
     return;
   }
@@ -94,7 +106,7 @@ void Simulation::send_frame(Actor& actor, std::size_t stream, StreamType type) {
   if (!actor.checker.is_live()) return;
   const std::int64_t at_ms = actor.changed_ms[stream];
   bytes(actor);
-  actor.checker.frame(stream, now_ns_);
+  actor.checker.frame(stream, type == StreamType::snapshot, now_ns_);
   deliver(actor, stream, at_ms, type, actor.checker.epoch());
   if (type == StreamType::realtime && percent(3)) {
     count(Fault::late_trade);

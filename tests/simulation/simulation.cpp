@@ -33,8 +33,10 @@ Simulation::Simulation(std::uint64_t seed, Coverage& coverage)
     config.dial_attempts_max = percent(20) ? 4 : 0;
     config.bad_frames_max = 3;
     config.request_limits = rates(request_limits);
-    config.probe_wait = std::chrono::seconds(2);
-    config.probe_spacing = std::chrono::seconds(4);
+    config.probe_wait = std::chrono::milliseconds(1'500);
+    config.list_wait = std::chrono::milliseconds(500);
+    config.look_again = std::chrono::milliseconds(1'200);
+    config.probe_spacing = std::chrono::milliseconds(2'500);
     config.silence_limit = {std::chrono::seconds(12), std::chrono::seconds(10),
                             std::chrono::seconds(8), std::chrono::seconds(percent(80) ? 10 : 0)};
     config.silence_limit_max = std::chrono::seconds(percent(50) ? 12 : 60);
@@ -355,7 +357,7 @@ void Simulation::trouble(Actor& actor) {
     actor.hang_up();
     if (proxied) actor.pong_at_ns = pong_at_ns;
     for (std::size_t i = 0; i < Catalog::instance().streams.size(); ++i) {
-      actor.checker.lose(i, UINT32_MAX, now_ns_);
+      actor.checker.lose(i, Loss::muted, UINT32_MAX, false, now_ns_);
     }
   } else if (choice < 75) {
     oversleep(actor);
@@ -452,9 +454,7 @@ void Simulation::heal(Actor& actor) {
   if (actor.checker.is_live() && (actor.peer_frozen || actor.application_dead)) {
     lose_connection(actor);
   }
-  for (std::size_t i = 0; i < Catalog::instance().streams.size(); ++i) {
-    if (actor.checker.is_dropped(i)) actor.checker.lose(i, 0, now_ns_);
-  }
+  actor.checker.ignore_no_request();
   actor.session.on_message_finished();
   if (actor.session.state() == SessionState::failed) stop(actor);
   if (actor.session.state() == SessionState::stopped) start(actor);

@@ -38,8 +38,10 @@ enum class Fault : std::uint8_t {
   stale_frame,     ///< of a former connection
   late_trade,      ///< older than the one before
   first_frame_missing,
-  stream_dropped,  ///< by the server, until the next request
-  stream_muted,    ///< and the next one does not help, either
+  stream_forgotten,  ///< by the server, until the next request
+  stream_muted,      ///< and the next ones do not help, either
+  stream_deaf,       ///< likewise, but snapshots are sent
+  stream_busy,       ///< one of these in a market that never rests
   audit,
   audit_lie,
   audit_overtaken,  ///< a request goes out before the answer is here
@@ -47,7 +49,7 @@ enum class Fault : std::uint8_t {
   wishes_gone,
   stop_and_start,
 };
-inline constexpr std::size_t kFaultCount = 30;
+inline constexpr std::size_t kFaultCount = 32;
 inline constexpr std::size_t kStateCount = 7;
 
 /// What happened over all seeds.

@@ -335,7 +335,7 @@ FeedMetrics well() {
 // Goal: no cry without a reason. Method: a good feed, one without wishes, and bounds just kept.
 TEST(Health, nothing_wrong_is_healthy) {
   FeedMetrics bounds = well();
-  bounds.heartbeat_ns = 3'000'000'000;
+  bounds.heartbeat_ns = 2'000'000'000;
   bounds.queueing_ns = 1'000'000'000;
   bounds.connections[0].certificate_days_left = 14;
   FeedMetrics idle = well();
@@ -361,7 +361,7 @@ constexpr HealthCase kHealthCases[] = {
      [](FeedMetrics& m) { m.connections[0].state = SessionState::failed; }},
     {HealthState::unhealthy,
      "a thread of the feed has not looked for work for 3.1 s; a callback may be hanging",
-     [](FeedMetrics& m) { m.heartbeat_ns = 3'100'000'000; }},
+     [](FeedMetrics& m) { m.heartbeat_ns = 2'100'000'000; }},
     {HealthState::degraded, "connection 0 (public): 2 of 3 streams have sent nothing yet",
      [](FeedMetrics& m) {
        m.connections[0].subscribed = false;

@@ -93,10 +93,11 @@ TEST(SessionAudit, matching_answer_is_a_quiet_result) {
   h.frame(kBtc);
   h.take_log();
   h.audit();
-  EXPECT_EQ(h.take_requests(), (Log{R"([{"ticket":"upfeed-1-2"},{"method":"LIST_SUBSCRIPTIONS"},)"
-                                    R"({"format":"SIMPLE"}])"}));
+  EXPECT_EQ(h.take_requests(),
+            (Log{R"([{"ticket":"upfeed-1-audit-2"},{"method":"LIST_SUBSCRIPTIONS"},)"
+                 R"({"format":"SIMPLE"}])"}));
   h.advance(100ms);
-  h.subscriptions(reply("upfeed-1-2", R"({"ty":"ticker","cds":["KRW-BTC"]})"));
+  h.subscriptions(reply("upfeed-1-audit-2", R"({"ty":"ticker","cds":["KRW-BTC"]})"));
   EXPECT_EQ(h.take_log(), Log{});
   EXPECT_EQ(h.session.last_audit().outcome, AuditOutcome::matched);
   EXPECT_EQ(h.session.last_audit().at, h.now);
@@ -113,12 +114,12 @@ TEST(SessionAudit, mismatch_is_reported_and_mended) {
   h.advance(1s);
   h.audit();
   h.take_log();
-  h.subscriptions(reply("upfeed-1-2", R"({"type":"ticker","codes":["KRW-BTC","KRW-XRP"]})"));
+  h.subscriptions(reply("upfeed-1-audit-2", R"({"type":"ticker","codes":["KRW-BTC","KRW-XRP"]})"));
   ASSERT_EQ(h.actions.size(), 2U);
   EXPECT_EQ(h.actions[0].cause, StatusCause::audit_mismatch);
   EXPECT_EQ(h.actions[0].text, "not asked: KRW-XRP ticker; not served: KRW-ETH ticker");
   EXPECT_EQ(h.take_requests(),
-            (Log{R"([{"ticket":"upfeed-1-3"},{"type":"ticker","codes":["KRW-ETH"]},)"
+            (Log{R"([{"ticket":"upfeed-1-2"},{"type":"ticker","codes":["KRW-ETH"]},)"
                  R"({"type":"ticker","codes":["KRW-BTC"],"is_only_realtime":true},)"
                  R"({"format":"DEFAULT"}])"}));
   EXPECT_EQ(h.session.last_audit().outcome, AuditOutcome::mismatched);
@@ -140,14 +141,14 @@ TEST(SessionAudit, answer_around_a_request_does_not_count) {
   h.advance(1s);
   h.want({kBtc, kEth});
   h.take_log();
-  h.subscriptions(reply("upfeed-1-2", R"({"type":"ticker","codes":["KRW-BTC"]})"));
+  h.subscriptions(reply("upfeed-1-audit-1", R"({"type":"ticker","codes":["KRW-BTC"]})"));
   EXPECT_EQ(h.session.last_audit().outcome, AuditOutcome::none);
   h.frame(kEth);
   h.advance(0s);
   EXPECT_EQ(h.session.counters().audits, 2U);
   h.subscriptions(reply("somebody", R"({"type":"ticker","codes":["KRW-BTC"]})"));
   EXPECT_EQ(h.session.last_audit().outcome, AuditOutcome::none);
-  h.subscriptions(reply("upfeed-1-4", R"({"type":"ticker","codes":["KRW-ETH","KRW-BTC"]})"));
+  h.subscriptions(reply("upfeed-1-audit-2", R"({"type":"ticker","codes":["KRW-ETH","KRW-BTC"]})"));
   EXPECT_EQ(h.session.last_audit().outcome, AuditOutcome::matched);
 }
 
@@ -169,6 +170,54 @@ TEST(SessionAudit, missing_or_unreadable_answer_is_reported) {
                                "live>live e1 audit_mismatch"}));
   h.advance(10s);
   EXPECT_EQ(h.session.state(), SessionState::live);
+}
+
+// Goal: a list of the session's own accord follows each request that was accepted and is compared
+// with the lists before it only: one that never named a stream says nothing, one that named it and
+// does not any more is a mismatch, told and mended.
+TEST(SessionAudit, own_list_is_compared_with_those_before) {
+  Harness h;
+  h.go_live({kBtc, kEth});
+  h.list = R"({"type":"ticker","codes":["KRW-ETH"]},{"type":"x","codes":["KRW-BTC"]})";
+  h.frame(kBtc);
+  EXPECT_EQ(h.lists, 0) << "KRW-ETH owes its first frame";
+  h.frame(kEth);
+  h.advance(0s);
+  EXPECT_EQ(h.lists, 1);
+  h.advance(1s);
+  h.want({kBtc, kEth, kXrp});
+  h.take_log();
+  h.frame(kXrp);
+  h.advance(0s);
+  EXPECT_EQ(h.lists, 2);
+  EXPECT_EQ(h.take_log(), (Log{"live>live e1 data_arrived"})) << "whatever x is";
+  EXPECT_EQ(h.session.last_audit().outcome, AuditOutcome::none);
+  EXPECT_EQ(h.session.counters().audits, 0U);
+  h.advance(1s);
+  h.list = R"({"type":"ticker","codes":["KRW-BTC","KRW-XRP"]})";
+  h.want({kBtc, kEth, kXrp, kBook});
+  h.take_log();
+  h.frame(kBook);
+  h.advance(1s);
+  EXPECT_EQ(h.lists, 3);
+  ASSERT_GE(h.actions.size(), 3U);
+  EXPECT_EQ(h.actions[1].text, "not served: KRW-ETH ticker");
+  EXPECT_NE(h.actions[2].text.find(R"({"type":"ticker","codes":["KRW-ETH"]})"), std::string::npos)
+      << h.actions[2].text;
+  EXPECT_EQ(h.session.counters().audit_mismatches, 1U);
+}
+
+// Goal: streams that nobody watches cost no list.
+TEST(SessionAudit, own_list_is_for_watched_streams) {
+  Harness never({.silence_limit = kNeverSilent});
+  never.go_live({kBtc});
+  never.frame(kBtc);
+  never.advance(30s);
+  EXPECT_EQ(never.lists, 0);
+  Harness orders;
+  orders.go_live({unbound(EventKind::my_order)});
+  orders.advance(30s);
+  EXPECT_EQ(orders.lists, 0);
 }
 
 // Goal: an error frame that answers an audit is not held against the wanted set, and no audit

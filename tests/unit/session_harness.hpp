@@ -58,6 +58,7 @@ inline WantedSet sorted(WantedSet set) {
 inline const WantedStream kBtc = stream(EventKind::ticker, "KRW-BTC", 0);
 inline const WantedStream kEth = stream(EventKind::ticker, "KRW-ETH", 1);
 inline const WantedStream kXrp = stream(EventKind::ticker, "KRW-XRP", 2);
+inline const WantedStream kBook = book("KRW-ETH", 1);
 
 /// For tests of other things in which streams are quiet for long.
 inline constexpr SilenceLimits kNeverSilent{0s, 0s, 0s, 0s};
@@ -216,17 +217,38 @@ class Harness {
     while (session.next_action(action)) {
       if (action.kind == ActionKind::send_text && action.text == "PING") {
         ++text_pings;
+      } else if (action.kind == ActionKind::send_text &&
+                 action.text.find("-list-") != std::string::npos) {
+        on_list(action.text);
+      } else if (answer_audits && action.text.find("-audit-") != std::string::npos) {
+        on_list(action.text);
       } else {
         actions.push_back(std::move(action));
       }
     }
   }
 
+  /// A list of the session's own accord: answered with `list` at once, unless that is empty.
+  void on_list(const std::string& request) {
+    ++lists;
+    const std::size_t from = request.find("upfeed-");
+    list_ticket = request.substr(from, request.find('"', from) - from);
+    if (!list.empty()) answer_list();
+  }
+  void answer_list() {
+    subscriptions(R"({"method":"LIST_SUBSCRIPTIONS","result":[)" + list + R"(],"ticket":")" +
+                  list_ticket + R"("})");
+  }
+
   MonoTime now{1'000'000'000'000};
   DialBudget budget;
   Session session;
-  std::vector<SessionAction> actions;  // but for the text PING, which every connection sends
+  std::vector<SessionAction> actions;  // but for what every connection sends: the text PING, lists
   int text_pings = 0;
+  int lists = 0;
+  bool answer_audits = false;  // like lists
+  std::string list;            // what the exchange says that it serves; empty: no answer
+  std::string list_ticket;     // of the newest
 };
 
 using Log = std::vector<std::string>;
