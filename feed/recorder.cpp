@@ -24,7 +24,7 @@ using capture::CaptureNow;
 using capture::CaptureWriter;
 using capture::CaptureWriterState;
 
-// At a gigabit of payload a ring of 8 MiB lasts for 60 ms.
+// At a gigabit of payload the default ring lasts for a quarter of a second.
 constexpr auto kLookEvery = std::chrono::milliseconds(5);
 // Between two looks at the clock while there is always more to write.
 constexpr std::size_t kRecordsPerRound = 4096;
