@@ -33,7 +33,7 @@ ELSEWHERE = [
      "ctest --test-dir build-dev -R feed_zero (default; a million frames: full)"),
 ]
 GROUPS = sorted({group for groups in PROGRAMS.values() for group in groups}
-                | {group for group, _, _ in ELSEWHERE})
+                | {group for group, _, _ in ELSEWHERE} | {"instructions"})
 
 
 def run_program(folder, program, seconds):
@@ -114,6 +114,15 @@ def print_rows(rows):
         print(f"{line}  {verdict_of(row)}")
 
 
+def same_instructions(folder):
+    """Prints a line for each decoder; whether all are as recorded."""
+    script = pathlib.Path(__file__).with_name("instructions.py")
+    ran = subprocess.run([sys.executable, script, os.path.join(folder, "decode")],
+                         stdout=subprocess.PIPE, text=True, check=False)
+    print(f"\ninstructions a frame, recorded, change\n{ran.stdout}", end="")
+    return ran.returncode == 0
+
+
 def main():
     parser = argparse.ArgumentParser(prog="tools/dev bench gates",
                                      description="The performance goals, measured.")
@@ -152,6 +161,8 @@ def main():
         with open(options.json, "w", encoding="utf-8") as out:
             json.dump({"machine": header, "rows": rows, "problems": problems}, out, indent=1)
             out.write("\n")
+    if "instructions" in wanted and not same_instructions(options.folder):
+        problems.append("instructions are not as recorded (bench/instructions.py)")
     problems += [f"{row['id']} {row['name']}: gate not met" for row in rows
                  if row["measured"] and not row["gate_met"]]
     for problem in problems:

@@ -24,7 +24,7 @@ using capture::CaptureNow;
 using capture::CaptureWriter;
 using capture::CaptureWriterState;
 
-// At a gigabit of payload a ring of 8 MiB lasts for 60 ms.
+// At a gigabit of payload the default ring lasts for a quarter of a second.
 constexpr auto kLookEvery = std::chrono::milliseconds(5);
 // Between two looks at the clock while there is always more to write.
 constexpr std::size_t kRecordsPerRound = 4096;
@@ -220,9 +220,11 @@ std::size_t Recorder::State::drain() {
   // Wall times are made here, from the steady ones: no second clock on the I/O threads, and within
   // a round none that jumps.
   unix_less_mono_ns = wall_now_ns() - mono_now().ns;
-  for (const auto& tap : taps) {
-    ring_bytes_high = std::max<std::uint64_t>(ring_bytes_high, tap->ring().used_bytes());
-  }
+  std::uint64_t used = 0;
+  for (const auto& tap : taps) used = std::max<std::uint64_t>(used, tap->ring().used_bytes());
+  ring_bytes_high = std::max(ring_bytes_high, used);
+  // Packing is most of the work, and a large file is better than a hole in it.
+  writer->hurry(used > ring_bytes / 2);
   std::size_t count = 0;
   for (; count < kRecordsPerRound; ++count) {
     RecordTap* const tap = earliest();

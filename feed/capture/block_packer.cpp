@@ -32,12 +32,13 @@ void BlockPacker::add(const CaptureRecord& record) {
   put_record(record, plain_);
 }
 
-std::span<const char> BlockPacker::pack(std::uint64_t file_id, std::uint64_t first_record) {
+std::span<const char> BlockPacker::pack(std::uint64_t file_id, std::uint64_t first_record,
+                                        bool plain) {
   UPFEED_ASSERT(!empty());
   std::vector<char>* out = &plain_;
   header_.flags = 0;
   // Without memory for a context blocks stay plain, as they do when packing gains nothing.
-  if (context_ != nullptr) {
+  if (context_ != nullptr && !plain) {
     packed_.resize(kBlockHeaderBytes + ZSTD_compressBound(payload_bytes()));
     const std::size_t size = ZSTD_compressCCtx(
         context_.get(), packed_.data() + kBlockHeaderBytes, packed_.size() - kBlockHeaderBytes,

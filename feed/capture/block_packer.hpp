@@ -19,7 +19,9 @@ class BlockPacker {
 
   void add(const CaptureRecord& record);
   /// The block as it goes to the file; valid until the next call. Not for an empty block.
-  [[nodiscard]] std::span<const char> pack(std::uint64_t file_id, std::uint64_t first_record);
+  /// plain  it is not packed, whatever the level.
+  [[nodiscard]] std::span<const char> pack(std::uint64_t file_id, std::uint64_t first_record,
+                                           bool plain = false);
   void clear() noexcept;
 
   [[nodiscard]] bool empty() const noexcept { return header_.record_count == 0; }

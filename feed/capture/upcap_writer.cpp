@@ -87,6 +87,7 @@ class CaptureWriter::Impl {
   CaptureWriterStats stats_;
   std::string path_;
   bool out_of_room_ = false;
+  bool in_a_hurry_ = false;
 
  private:
   Status lock();
@@ -242,7 +243,7 @@ bool CaptureWriter::Impl::write_block(CaptureNow now) {
   if (file_broken_) close_file();
   if (file_ < 0 && !open_file(now)) return false;
   const std::uint64_t offset = file_bytes_;
-  if (!write_at_end(block_.pack(file_id_, file_records_))) return false;
+  if (!write_at_end(block_.pack(file_id_, file_records_, in_a_hurry_))) return false;
   index_.push_back({.offset_bytes = offset,
                     .first_record = file_records_,
                     .record_count = block_.record_count(),
@@ -378,6 +379,9 @@ void CaptureWriter::add_loss(const Loss& loss) {
 }
 void CaptureWriter::step(CaptureNow now) {
   impl_->step(now);
+}
+void CaptureWriter::hurry(bool needed) noexcept {
+  impl_->in_a_hurry_ = needed;
 }
 void CaptureWriter::flush(CaptureNow now) {
   impl_->flush(now);

@@ -93,7 +93,7 @@ Round run(const SimProcess& exchange, const std::vector<std::string>& codes,
   Meter meter;
   EXPECT_TRUE(feed.start(meter).ok());
   const auto start = std::chrono::steady_clock::now();
-  EXPECT_TRUE(eventually([&] { return feed.metrics().frames >= frames; }, 300s));
+  EXPECT_TRUE(eventually([&] { return feed.metrics().frames >= frames; }, 900s));
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
   EXPECT_TRUE(feed.stop().ok());
   Round round{meter.hash.hex(), static_cast<double>(meter.latency.quantile(0.5)) * 1e-3, 0,

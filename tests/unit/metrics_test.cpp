@@ -360,7 +360,7 @@ constexpr HealthCase kHealthCases[] = {
     {HealthState::unhealthy, "connection 0 (public) is failed",
      [](FeedMetrics& m) { m.connections[0].state = SessionState::failed; }},
     {HealthState::unhealthy,
-     "a thread of the feed has not looked for work for 3.1 s; a callback may be hanging",
+     "a thread of the feed has not looked for work for 2.1 s; a callback may be hanging",
      [](FeedMetrics& m) { m.heartbeat_ns = 2'100'000'000; }},
     {HealthState::degraded, "connection 0 (public): 2 of 3 streams have sent nothing yet",
      [](FeedMetrics& m) {

@@ -48,6 +48,30 @@ TEST_F(Upcap, packing_is_used_where_it_gains) {
   EXPECT_EQ(read_block_header(std::span(bytes).subspan(*file_header_bytes(bytes)))->flags, 0);
 }
 
+// Goal: who is about to lose records gets plain blocks instead, and packed ones again later.
+// Method: one block each way, in one file.
+TEST_F(Upcap, a_writer_in_a_hurry_does_not_pack) {
+  CaptureWriterConfig with = config();
+  with.compress = true;
+  Result<CaptureWriter> writer = CaptureWriter::open(with, kStart);
+  ASSERT_TRUE(writer.ok());
+  const std::string path = writer->path();
+  for (const bool hurry : {false, true, false}) {
+    writer->hurry(hurry);
+    writer->append(frame(0, std::string(10'000, 'a')).get());
+    writer->flush(kStart);
+  }
+  ASSERT_TRUE(writer->close(kStart).ok());
+  const std::string file = bytes_of(path);
+  const std::vector<std::size_t> blocks = block_offsets(file);
+  ASSERT_EQ(blocks.size(), 5U);  // three, the index, the end
+  for (const std::size_t i : {0U, 1U, 2U}) {
+    EXPECT_EQ(read_block_header(std::span(file).subspan(blocks[i]))->flags,
+              i == 1 ? 0 : kBlockFlagZstd);
+  }
+  EXPECT_EQ(read(path).frames.size(), 3U);
+}
+
 // Goal: what is no frame is kept as a remark, and what is not known is passed over. Method: one
 // record of each type between two frames, control frames and a type of the future among them.
 TEST_F(Upcap, other_records_are_remarks_and_unknown_types_are_passed_over) {

@@ -34,7 +34,8 @@ const std::map<std::string, WaitPolicy> kWaits{
 const std::map<std::string, DecodeKernel> kKernels{{"automatic", DecodeKernel::automatic},
                                                    {"reference", DecodeKernel::reference},
                                                    {"scalar", DecodeKernel::scalar},
-                                                   {"avx2", DecodeKernel::avx2}};
+                                                   {"avx2", DecodeKernel::avx2},
+                                                   {"avx512", DecodeKernel::avx512}};
 
 template <class Value>
 std::string name_of(const std::map<std::string, Value>& names, Value value) {
@@ -212,7 +213,7 @@ void add_bench(CLI::App& app, int& exit_code) {
       ->transform(CLI::CheckedTransformer(kWaits).description(""));
   command
       ->add_option("--decoder", options.config.decode_kernel,
-                   "automatic (the default), reference, scalar or avx2")
+                   "automatic (the default), reference, scalar, avx2 or avx512")
       ->transform(CLI::CheckedTransformer(kKernels).description(""));
   command->add_option("--io-cpu", options.config.io_cpu, "Core of the I/O thread; -1: any")
       ->check(CLI::Range(-1, 1023))

@@ -22,7 +22,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr std::int64_t kSecondNs = 1'000'000'000;
 constexpr auto kFirstDataPatience = std::chrono::seconds(15);
 constexpr double kSliceSeconds = 0.1;
 constexpr std::size_t kSlicesMax = 200;

@@ -114,7 +114,7 @@ struct RecordConfig {
   RecordSync sync = RecordSync::never;
   /// Of the ring between each I/O thread and the recorder: what a slow disk may hold up. A power of
   /// two from 64 KiB to 1 GiB; frames that do not fit in it are lost for the recording.
-  std::size_t ring_bytes = std::size_t{8} << 20;
+  std::size_t ring_bytes = std::size_t{32} << 20;
   friend bool operator==(const RecordConfig&, const RecordConfig&) = default;
 };
 
