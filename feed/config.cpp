@@ -104,7 +104,8 @@ void check_keys(Checks& checks, const FeedConfig& config) {
   checks.named(config.token_algorithm, "token_algorithm", TokenAlgorithm::hs256, "hs512, hs256");
   if (config.keys == nullptr) return;
   checks.require(config.keys->usable(), "keys", "unusable",
-                 "what ApiKeys::from_environment or from_file has loaded");
+                 "what ApiKeys::from_environment or from_file has loaded, in this process (fork() "
+                 "leaves zeros in the child)");
   checks.require(net::may_receive_keys(config.endpoint.host, config.keys_host), "endpoint.host",
                  "\"" + config.endpoint.host + "\"",
                  "a host of upbit.com, or the one that keys_host names, when there are keys");

@@ -1,12 +1,43 @@
 #include "upfeed/secret.hpp"
 
 #include <openssl/crypto.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <cstring>
+#include <new>
 
 #include "upfeed/assert.hpp"
 
 namespace upfeed {
+namespace {
+
+std::size_t whole_pages(std::size_t size_bytes) {
+  const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  return (size_bytes + page - 1) / page * page;
+}
+
+/// Zeros that are in no core dump.
+char* private_pages(std::size_t size_bytes) {
+  void* const pages =
+      ::mmap(nullptr, size_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (pages == MAP_FAILED) throw std::bad_alloc();
+  if (::madvise(pages, size_bytes, MADV_DONTDUMP) != 0) {
+    ::munmap(pages, size_bytes);
+    throw std::bad_alloc();
+  }
+  // Both where they are to be had: kernels before 4.14 and some sandboxes know no WIPEONFORK, and
+  // RLIMIT_MEMLOCK may be 0. A child's copy is in no dump either.
+  ::madvise(pages, size_bytes, MADV_WIPEONFORK);
+  ::mlock(pages, size_bytes);
+  return static_cast<char*>(pages);
+}
+
+}  // namespace
+
+void Secret::GiveBack::operator()(char* pages) const noexcept {
+  ::munmap(pages, size_bytes);
+}
 
 Secret::Secret(std::string_view text) : Secret(join({text})) {}
 
@@ -26,7 +57,8 @@ Secret Secret::join(std::initializer_list<std::string_view> parts) {
 Secret Secret::zeros(std::size_t size_bytes) {
   Secret secret;
   if (size_bytes == 0) return secret;
-  secret.text_ = std::make_unique<char[]>(size_bytes);
+  const std::size_t mapped_bytes = whole_pages(size_bytes);
+  secret.text_ = {private_pages(mapped_bytes), GiveBack{mapped_bytes}};
   secret.size_ = size_bytes;
   return secret;
 }

@@ -39,7 +39,7 @@ NetError check_login(const Login& login, const std::string& host) {
   if (!may_receive_keys(host, login.keys_host)) {
     error.detail = "keys are not meant for " + host;
   } else if (!login.keys->usable()) {
-    error.detail = "access_key or secret_key is empty or malformed";
+    error.detail = "access_key or secret_key is empty or malformed, or was loaded before a fork()";
   }
   if (!error.detail.empty()) error.code = NetErrc::bad_request;
   return error;

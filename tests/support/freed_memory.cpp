@@ -1,6 +1,9 @@
 #include "freed_memory.hpp"
 
 #include <malloc.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <array>
 #include <atomic>
@@ -17,10 +20,10 @@ std::atomic<std::size_t> g_text_bytes{0};
 std::atomic<std::size_t> g_hits{0};
 thread_local bool t_exempt = false;
 
-void look(void* block) noexcept {
+void look(const void* block, std::size_t size_bytes) noexcept {
   const std::size_t text_bytes = g_text_bytes.load(std::memory_order_acquire);
   if (text_bytes == 0 || t_exempt || block == nullptr) return;
-  if (memmem(block, malloc_usable_size(block), g_text.data(), text_bytes) != nullptr) ++g_hits;
+  if (memmem(block, size_bytes, g_text.data(), text_bytes) != nullptr) ++g_hits;
 }
 
 }  // namespace
@@ -53,7 +56,7 @@ void* operator new[](std::size_t size_bytes) {
   return ::operator new(size_bytes);
 }
 void operator delete(void* block) noexcept {
-  upfeed::test::freed_memory::look(block);
+  upfeed::test::freed_memory::look(block, malloc_usable_size(block));
   std::free(block);
 }
 void operator delete(void* block, std::size_t /*size_bytes*/) noexcept {
@@ -64,4 +67,11 @@ void operator delete[](void* block) noexcept {
 }
 void operator delete[](void* block, std::size_t /*size_bytes*/) noexcept {
   ::operator delete(block);
+}
+
+/// Pages of a Secret are given back here. Those that cannot be read (a thread's guard page) are
+/// unmapped by the C library itself, past this function.
+extern "C" int munmap(void* pages, std::size_t size_bytes) noexcept {
+  upfeed::test::freed_memory::look(pages, size_bytes);
+  return static_cast<int>(::syscall(SYS_munmap, pages, size_bytes));
 }

@@ -1,5 +1,5 @@
-// Looks into every block of the heap that is given back (operator delete, in the whole program),
-// for text that should have been wiped before. Link freed_memory.cpp.
+// Looks into every block of the heap and every mapping that is given back (operator delete, munmap,
+// in the whole program), for text that should have been wiped before. Link freed_memory.cpp.
 #pragma once
 
 #include <cstddef>

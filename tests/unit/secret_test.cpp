@@ -2,15 +2,22 @@
 #include "upfeed/secret.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
+#include <cerrno>
 #include <concepts>
+#include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <type_traits>
+#include <vector>
 
 #include "freed_memory.hpp"
 
@@ -71,6 +78,66 @@ TEST(Secret, memory_is_wiped_before_it_is_freed) {
   }
   EXPECT_EQ(freed_memory::hits(), 0U);
   freed_memory::watch_for("");
+}
+
+/// What the child of a fork() says, as its exit status.
+template <class Child>
+int status_of_child(const Child& child) {
+  const pid_t pid = ::fork();
+  if (pid == 0) ::_exit(child());
+  int status = -1;
+  ::waitpid(pid, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+// The pages go back whole, also those of a text that was cut to nothing or moved.
+TEST(Secret, pages_are_given_back) {
+  std::vector<const void*> pages;
+  {
+    Secret cut = Secret::zeros(3 * 4096 + 1);
+    for (std::size_t page = 0; page < 4; ++page) pages.push_back(cut.bytes().data() + page * 4096);
+    cut.shrink(0);
+    Secret first(kCanary);
+    pages.push_back(first.reveal().data());
+    Secret second("overwritten");
+    pages.push_back(second.reveal().data());
+    second = std::move(first);
+  }
+  for (const void* page : pages) {
+    const auto address = reinterpret_cast<std::uintptr_t>(page) / 4096 * 4096;
+    unsigned char resident = 0;
+    EXPECT_EQ(::mincore(reinterpret_cast<void*>(address), 1, &resident), -1);
+    EXPECT_EQ(errno, ENOMEM);
+  }
+}
+
+// A child of fork() has zeros of the same size, which are no usable keys; the parent's stay.
+TEST(Secret, forked_child_has_no_usable_keys) {
+  ApiKeys keys{Secret(kCanary), Secret(kCanary)};
+  ASSERT_TRUE(keys.usable());
+  const int status = status_of_child([&] {
+    if (keys.secret_key.reveal() != std::string(kCanary.size(), '\0')) return 1;
+    if (keys.usable()) return 2;
+    keys.secret_key = Secret("new");  // the child's own are as good as any
+    keys.access_key = Secret("new");
+    return keys.usable() ? 0 : 3;
+  });
+  EXPECT_EQ(status, 0);
+  EXPECT_TRUE(keys.usable());
+}
+
+// Without a byte of memory to lock, and without the right to exceed that, all works unlocked.
+TEST(Secret, needs_no_locked_memory) {
+  const int status = status_of_child([] {
+    const rlimit none{.rlim_cur = 0, .rlim_max = 0};
+    if (::setrlimit(RLIMIT_MEMLOCK, &none) != 0) return 1;
+    if (::geteuid() == 0 && ::setuid(65534) != 0) return 2;
+    alignas(4096) static std::array<char, 4096> page;
+    if (::mlock(page.data(), page.size()) == 0) return 3;
+    const Secret secret(kCanary);
+    return secret.reveal() == kCanary ? 0 : 4;
+  });
+  EXPECT_EQ(status, 0);
 }
 
 class Keys : public testing::Test {

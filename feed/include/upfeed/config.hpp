@@ -72,11 +72,12 @@ struct Sharding {
 };
 inline constexpr std::uint32_t kShardsMax = 16;
 
-/// How old a stream's last event may become while its connection lives. Shortly before, the
-/// exchange is asked for it again: an answer without news means a quiet market, whose limit then
-/// doubles up to `max`; no answer, or news that should have been sent, is told
-/// (StatusCause::stream_silent), and the stream is asked for again, at last on a new connection. 0:
-/// never doubted; else at least 21 s.
+/// How old a stream's last event may become while its connection lives. About 12 s before, the
+/// exchange is asked what it serves and then for the stream again: an answer without news means a
+/// quiet market, whose limit then doubles up to `max`. A stream that the list does not name any
+/// more, no answer, or news that should have been sent, is told (StatusCause::stream_silent) within
+/// the limit; the stream is asked for again, at last on a new connection. 0: never doubted; else at
+/// least 21 s.
 struct SilenceConfig {
   std::chrono::milliseconds ticker{60'000};
   std::chrono::milliseconds trade{60'000};

@@ -5,8 +5,13 @@
 //
 //   environment, key file --> ApiKeys --shared_ptr--> Feed --> login token, one per dial --> TLS
 //
-// Not here: memory locking. A core dump or a debugger of this process still sees the keys while
-// they are in use; a program that minds calls prctl(PR_SET_DUMPABLE, 0), which is its own decision.
+// Each Secret lies in pages of its own, which are in no core dump, read as zeros in a child of
+// fork() (Linux 4.14), and are kept out of swap where RLIMIT_MEMLOCK allows it. Load keys after
+// fork() or daemon(): the child's are not usable(), and a Feed or a login with them is refused.
+//
+// Not here: what others hold. OpenSSL has copies while it signs and sends, which it wipes or
+// encrypts in place; a debugger of this process sees everything. prctl(PR_SET_DUMPABLE, 0) keeps
+// other processes of the user out and forbids core dumps; that is the program's own decision.
 
 #include <cstddef>
 #include <cstdint>
@@ -21,8 +26,11 @@
 
 namespace upfeed {
 
-/// Text that must not be seen. Lives on the heap, so no copy stays behind in a moved-from object.
-/// threads  like a std::string: const members from any thread.
+/// Text that must not be seen. It lies in pages of its own, so no copy stays behind in a moved-from
+/// object. A few pages and system calls each: for keys and tokens, not for data.
+/// errors   std::bad_alloc: no such pages are to be had.
+/// threads  like a std::string: const members from any thread. In a child of fork() the size stays,
+///          the text is zeros.
 class Secret {
  public:
   Secret() noexcept = default;
@@ -53,7 +61,13 @@ class Secret {
   friend bool operator==(const Secret&, const Secret&) = delete;
 
  private:
-  std::unique_ptr<char[]> text_;
+  struct GiveBack {
+    GiveBack() noexcept : size_bytes(0) {}
+    explicit GiveBack(std::size_t bytes) noexcept : size_bytes(bytes) {}
+    std::size_t size_bytes;
+    void operator()(char* pages) const noexcept;
+  };
+  std::unique_ptr<char[], GiveBack> text_;
   std::size_t size_ = 0;
 };
 
@@ -64,8 +78,9 @@ struct ApiKeys {
   Secret access_key;
   Secret secret_key;
 
-  /// From UPBIT_ACCESS_KEY and UPBIT_SECRET_KEY. They stay in the environment, where processes of
-  /// the same user can read them; a key file is the safer place.
+  /// From UPBIT_ACCESS_KEY and UPBIT_SECRET_KEY. They stay in the environment, which the library
+  /// never changes: processes of the same user can read them in /proc, children inherit them, and a
+  /// core dump has them. A key file has none of that.
   /// errors   bad_keys: the message names the variables that are missing or unusable, and never
   ///          holds a value.
   /// threads  not while another thread changes the environment.
