@@ -172,13 +172,16 @@ void FeedCore::run_io(IoLane& lane, std::size_t index) {
   lane.ready.store(failed, std::memory_order_release);
   lane.ready.notify_all();
   if (failed != 0) return;
-  try {
-    produce(lane);
-  } catch (const std::exception& error) {
-    // Out of memory, or the user's log hook threw: the feed ends loudly rather than the process.
-    report_failure(lane, error.what());
-  }
-  lane.io->finish();
+  const auto contained = [&](const auto& work) {
+    try {
+      work();
+    } catch (const std::exception& error) {
+      // Out of memory, for one: the feed ends loudly rather than the process.
+      report_failure(lane, error.what());
+    }
+  };
+  contained([&] { produce(lane); });
+  contained([&] { lane.io->finish(); });
   const MonoTime give_up = mono_now() + kDrainNs;
   do {
     lane.outlet.flush();

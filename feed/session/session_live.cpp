@@ -39,6 +39,8 @@ void Session::tick_live(MonoTime now) {
   }
   if (planned_ != kNever && now > planned_ + kSleptNs) {
     tracker_.extend_probes(now);
+    // What an answer has shown needs no time: told now, while its stream is still the lost one.
+    if (!judge_probes(now)) return;
     silence_at_ = now + config_.pong_timeout.count();
     probe_allowed_at_ = std::max(probe_allowed_at_, silence_at_);
     last_up_ = now;

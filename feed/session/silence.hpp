@@ -23,6 +23,9 @@
 // A stream that was lost is told at once, and its probe has asked for it again. Lost once more
 // without a REALTIME frame in between, and the connection is given up.
 //
+// A sleep of the process gives the answers that are missing their time again. It takes nothing from
+// those that came: that a snapshot overtook no REALTIME frame is a matter of order, not of time.
+//
 // When the exchange had something: its time stamp plus the least difference ever seen on this
 // connection between receiving a frame and its stamp. That is early by the network's least delay
 // and late where only old snapshots were seen, which errs towards no alarm.

@@ -205,8 +205,9 @@ void SessionChecker::frame(std::size_t stream, bool is_snapshot, std::int64_t no
 
 void SessionChecker::lose(std::size_t stream, Loss loss, unsigned ignored_requests, bool busy,
                           std::int64_t now_ns) {
-  // Another kind of loss begins now; of the one before nothing may have been missed.
-  if (dropped_[stream]) alive_at_ns_[stream] = now_ns;
+  // Another loss begins now; of the one before, even if a request ended it, nothing may have been
+  // missed.
+  if (was_dropped_[stream]) alive_at_ns_[stream] = now_ns;
   dropped_.set(stream);
   deaf_.set(stream, loss == Loss::deaf);
   forgotten_.set(stream, loss == Loss::forgotten);

@@ -401,6 +401,18 @@ TEST_F(Corrupted, lost_stream_not_noticed) {
   checker.look(late);
   expect(Rule::silent_stream);
 }
+TEST_F(Corrupted, loss_behind_one_that_missed_nothing_is_no_violation_yet) {
+  config.silence_limit_max = config.silence_limit.orderbook;
+  ask(good_request(1));
+  checker.frame(book, false, kNow);
+  checker.lose(book, Loss::deaf, 0, false, kNow);
+  ask(good_request(2));  // brings it back
+  const std::int64_t late = kNow + config.silence_limit_max.count() + kSecond;
+  checker.lose(book, Loss::muted, 9, false, late);
+  checker.bytes(late);
+  checker.look(late);
+  EXPECT_FALSE(checker.broken()) << checker.detail();
+}
 TEST_F(Corrupted, lost_stream_not_given_up) {
   ask(good_request(1));
   checker.frame(book, false, kNow);

@@ -393,6 +393,27 @@ TEST_F(Silence, sleep_of_the_process_is_no_silence) {
   EXPECT_EQ(statuses(), Log{});
 }
 
+// Goal: a loss that the first frames read after a sleep show is told at once, and not when the
+// stream, which the probe has brought back, lives again. Method: the sleep begins between the
+// second look and its answer; it ends with that answer, of before the sleep, and then frames flow.
+TEST_F(Silence, loss_shown_after_a_sleep_of_the_process_is_told_at_once) {
+  go_live({kTrade});
+  h->frame(kTrade, h->exchange_ms(), StreamType::snapshot);
+  flow_until_probe();
+  h->frame(kTrade, h->exchange_ms(), StreamType::snapshot);
+  flow_until_probe();
+  h->take_log();
+  h->now = h->now + 509'000'000'000;
+  h->frame(kTrade, h->exchange_ms(508'900), StreamType::snapshot);
+  EXPECT_EQ(statuses(), (Log{"live>live e1 stream_silent"}));
+  for (int i = 0; i < 200; ++i) {
+    h->frame(kTrade, h->exchange_ms());
+    flow(100ms);
+  }
+  EXPECT_EQ(statuses(), Log{});
+  EXPECT_EQ(h->session.counters().silent_streams, 1U);
+}
+
 // Goal: the text PING goes out once per connection, right behind the first request.
 TEST(SessionUp, text_ping_is_sent_once_per_connection) {
   Harness h({.silence_limit = kNeverSilent});

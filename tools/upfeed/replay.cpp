@@ -121,7 +121,7 @@ void append_json(const ReplayOutcome& outcome, const std::vector<std::string>& f
   out += '\n';
 }
 
-void append_row(std::string_view name, std::string_view value, std::string& out) {
+void append_outcome_row(std::string_view name, std::string_view value, std::string& out) {
   out += name;
   out.append(name.size() < 20 ? 20 - name.size() : 1, ' ');
   out += value;
@@ -130,25 +130,26 @@ void append_row(std::string_view name, std::string_view value, std::string& out)
 
 void append_text(const ReplayOutcome& outcome, std::string& out) {
   const FeedMetrics& metrics = outcome.metrics;
-  append_row("frames", std::to_string(metrics.frames), out);
+  append_outcome_row("frames", std::to_string(metrics.frames), out);
   for (std::size_t i = 0; i < kStreamCount; ++i) {
-    append_row("  " + std::string(to_string(static_cast<EventKind>(i))),
-               std::to_string(outcome.witness.events[i]), out);
+    append_outcome_row("  " + std::string(to_string(static_cast<EventKind>(i))),
+                       std::to_string(outcome.witness.events[i]), out);
   }
-  append_row("  other", std::to_string(outcome.other_frames()), out);
-  append_row("  not asked for", std::to_string(metrics.replay.frames_passed), out);
-  append_row("refused", std::to_string(metrics.total().refused), out);
+  append_outcome_row("  other", std::to_string(outcome.other_frames()), out);
+  append_outcome_row("  not asked for", std::to_string(metrics.replay.frames_passed), out);
+  append_outcome_row("refused", std::to_string(metrics.total().refused), out);
   for (std::size_t i = 0; i < kRefusalCauseMax; ++i) {
     const std::uint64_t count = metrics.refused_by_cause[i];
-    if (count > 0) append_row("  " + std::string(refusal_name(i)), std::to_string(count), out);
+    if (count > 0)
+      append_outcome_row("  " + std::string(refusal_name(i)), std::to_string(count), out);
   }
-  append_row("bad lines", std::to_string(outcome.witness.damages), out);
-  append_row("records missing", std::to_string(metrics.replay.records_missing), out);
-  append_row("connections lost", std::to_string(outcome.witness.connections_lost), out);
-  append_row("seconds", std::to_string(outcome.seconds), out);
-  append_row("frames per second",
-             std::to_string(static_cast<std::uint64_t>(outcome.frames_per_second())), out);
-  append_row("hash", outcome.witness.hash.hex(), out);
+  append_outcome_row("bad lines", std::to_string(outcome.witness.damages), out);
+  append_outcome_row("records missing", std::to_string(metrics.replay.records_missing), out);
+  append_outcome_row("connections lost", std::to_string(outcome.witness.connections_lost), out);
+  append_outcome_row("seconds", std::to_string(outcome.seconds), out);
+  append_outcome_row("frames per second",
+                     std::to_string(static_cast<std::uint64_t>(outcome.frames_per_second())), out);
+  append_outcome_row("hash", outcome.witness.hash.hex(), out);
 }
 
 /// Wall time of the earliest first record of the files, for bounds that count from it.
