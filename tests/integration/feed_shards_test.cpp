@@ -66,7 +66,7 @@ TEST(FeedShards, three_connections_carry_the_market_exactly) {
   ASSERT_TRUE(eventually([&] { return live.server->stats().source_finished; }));
   std::uint64_t sent = 0;
   for (const auto& connection : live.server->stats().connections) sent += connection.frames_sent;
-  EXPECT_TRUE(eventually([&] { return feed.metrics().frames == sent; }));
+  EXPECT_TRUE(eventually([&] { return feed.metrics().total().received == sent; }));
 
   const FeedMetrics metrics = feed.metrics();
   EXPECT_EQ(live.server->stats().connections.size(), 3U);
