@@ -37,6 +37,7 @@ Dispatcher::Dispatcher(const MarketTable& markets, std::vector<SpscRing*> rings,
       plan_(plan),
       mailboxes_(mailboxes),
       told_(plan.count()),
+      renewing_(plan.count()),
       cut_(std::make_unique<std::byte[]>(kMarketEventBytesMax)),
       stages_(stage_stamps ? std::make_unique<StageHistograms>() : nullptr) {
   UPFEED_ASSERT(mailboxes.size() == plan.count());
@@ -192,7 +193,9 @@ void Dispatcher::finish() noexcept {
 
 bool Dispatcher::admit(Route& route, const EventHeader& event) noexcept {
   const bool same = route.source == Source{event.connection, event.epoch};
-  if (same ? overlaps(route) && is_copy(route, event) : !admit_other(route, event)) return false;
+  // A source that took over on purpose may bring what the older one had brought after its end.
+  const bool doubled = route.overlapped || overlaps(route);
+  if (same ? doubled && is_copy(route, event) : !admit_other(route, event)) return false;
   if (event.kind == EventKind::trade) {
     route.recent->add(static_cast<const TradeEvent&>(event).sequential_id);
   }
@@ -209,23 +212,35 @@ bool Dispatcher::admit_other(Route& route, const EventHeader& event) noexcept {
   if (!younger) {
     return overlaps(route) && event.kind == EventKind::trade && !is_copy(route, event);
   }
-  if (route.overlapping || (replay_ != nullptr && !same_connection)) {
+  if (carried_twice(route) || (replay_ != nullptr && !same_connection)) {
     // What the older source has shown already must not be taken back.
     if (event.kind != EventKind::trade && is_behind(route, event)) return false;
-    if (route.taken_over.ns == 0) route.taken_over = event.received_mono;
+    // Its former connection, renewed meanwhile, is not the one the stream moves to.
+    if (route.taken_over.ns == 0 && source.connection == route.connection) {
+      route.taken_over = event.received_mono;
+    }
   }
   if (!same_connection) {
     // Epochs of two connections do not compare.
     for (const auto& entry : route.books) entry->book = Book{};
     route.previous = route.source;
   }
+  route.overlapped = carried_twice(route);
   route.source = source;
   return !overlaps(route) || !is_copy(route, event);
 }
 
-/// Two sources carry the stream, on purpose. In a replay nobody says when a move has ended.
+/// Two sources carry the stream, on purpose: it moves, or its connection is being renewed. Either
+/// may begin and end while the other goes on.
+bool Dispatcher::carried_twice(const Route& route) const noexcept {
+  const std::uint32_t connection = route.source.connection;
+  return route.moving_from != kNoConnection ||
+         (connection < renewing_.size() && renewing_[connection]);
+}
+
+/// In a replay nobody says when a move has ended.
 bool Dispatcher::overlaps(const Route& route) const noexcept {
-  return route.overlapping || (replay_ != nullptr && route.previous.epoch != 0);
+  return carried_twice(route) || (replay_ != nullptr && route.previous.epoch != 0);
 }
 
 /// Of an event of another connection than the last one. Live, by the plan. In a replay, a
@@ -241,15 +256,6 @@ bool Dispatcher::takes_over(const Route& route, const EventHeader& event) const 
 bool Dispatcher::is_copy(const Route& route, const EventHeader& event) noexcept {
   return event.kind == EventKind::trade &&
          route.recent->has(static_cast<const TradeEvent&>(event).sequential_id);
-}
-
-void Dispatcher::begin_overlap(Route& route) noexcept {
-  route.overlapping = true;
-  route.taken_over = MonoTime{};
-}
-
-void Dispatcher::end_overlap(Route& route) noexcept {
-  route.overlapping = false;
 }
 
 bool Dispatcher::is_behind(const Route& route, const EventHeader& event) noexcept {
@@ -356,7 +362,12 @@ void Dispatcher::apply(const StatusEvent& event) noexcept {
   if (event.cause == StatusCause::end_of_capture && event.connection == 0) {
     capture_ended_.store(true, std::memory_order_release);
   }
-  if (event.cause == StatusCause::renewed) return overlap_connection(event);
+  if (event.cause == StatusCause::renewed) {
+    // Live there is room for all; a replay may have more connections than its plan.
+    if (event.connection >= renewing_.size()) renewing_.resize(event.connection + 1U);
+    renewing_[event.connection] = event.previous_state == SessionState::live;  // else it is over
+    return;
+  }
   if (event.cause == StatusCause::recording) return;
   if (event.state == SessionState::live || event.epoch == 0) return;
   // Any state but live ends what was before it, should the record of the end itself be missing.
@@ -371,18 +382,6 @@ void Dispatcher::apply(const StatusEvent& event) noexcept {
       entry->skip_units_to = 0;
       if (entry->book.epoch() <= ended) entry->book.disconnect(ended);
       publish_shared(*entry);
-    }
-  });
-}
-
-/// A renewal begins (the epoch is still the old one's) or is over.
-void Dispatcher::overlap_connection(const StatusEvent& event) noexcept {
-  for_each_route([&](Route& route) {
-    if (route.source.connection != event.connection || route.moving_from != kNoConnection) return;
-    if (event.previous_state != SessionState::live) {
-      end_overlap(route);
-    } else if (route.source.epoch == event.epoch) {
-      begin_overlap(route);
     }
   });
 }
@@ -450,7 +449,7 @@ bool Dispatcher::wants(const EventHeader& event, const Route& route,
     case StreamMode::realtime_only:
       // A snapshot that brings news stands for the change that was swallowed.
       return !snapshot ||
-             (entry.book != nullptr ? entry.book->was_live && news : route.overlapping && news);
+             (entry.book != nullptr ? entry.book->was_live && news : carried_twice(route) && news);
     case StreamMode::both:
       break;
   }

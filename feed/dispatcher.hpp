@@ -136,9 +136,14 @@ class Dispatcher {
   struct RecentTrades {
     std::array<std::uint64_t, 256> ids{};
     std::size_t count = 0;
+    std::uint64_t greatest = 0;
 
-    void add(std::uint64_t id) noexcept { ids[count++ % ids.size()] = id; }
+    void add(std::uint64_t id) noexcept {
+      ids[count++ % ids.size()] = id;
+      greatest = std::max(greatest, id);
+    }
     [[nodiscard]] bool has(std::uint64_t id) const noexcept {
+      if (id > greatest) return false;
       const auto* end = ids.begin() + std::min(count, ids.size());
       return std::find(ids.begin(), end, id) != end;
     }
@@ -198,8 +203,8 @@ class Dispatcher {
     Gap gap;
     std::unique_ptr<RecentTrades> recent;  // of trades
     std::unique_ptr<Hold> hold;            // of trades, while a gap is filled
-    bool overlapping = false;              // two sources carry it, on purpose
-    MonoTime taken_over;                   // first event of the younger one; 0: none yet
+    bool overlapped = false;               // the source took over while another carried it
+    MonoTime taken_over;                   // first event of where it moves to; 0: none yet
   };
   struct RouteKey {
     std::size_t slot;
@@ -221,11 +226,10 @@ class Dispatcher {
   // The way of an event.
   [[nodiscard]] bool admit(Route& route, const EventHeader& event) noexcept;
   [[nodiscard]] bool admit_other(Route& route, const EventHeader& event) noexcept;
+  [[nodiscard]] bool carried_twice(const Route& route) const noexcept;
   [[nodiscard]] bool overlaps(const Route& route) const noexcept;
   [[nodiscard]] bool takes_over(const Route& route, const EventHeader& event) const noexcept;
   [[nodiscard]] static bool is_copy(const Route& route, const EventHeader& event) noexcept;
-  static void begin_overlap(Route& route) noexcept;
-  static void end_overlap(Route& route) noexcept;
   [[nodiscard]] static bool is_behind(const Route& route, const EventHeader& event) noexcept;
   void fill_gap_event(const Route& route, const EventHeader& event) noexcept;
   const Book* apply(Route& route, OrderbookEvent& event) noexcept;
@@ -233,7 +237,6 @@ class Dispatcher {
   void apply(const StatusEvent& event) noexcept;
   void apply(const LossEvent& event) noexcept;
   void open_gap(Route& route, const StatusEvent& event) noexcept;
-  void overlap_connection(const StatusEvent& event) noexcept;
   void mark_all_stale(std::uint32_t connection) noexcept;
   void publish_shared(BookEntry& entry) noexcept;
 
@@ -271,7 +274,7 @@ class Dispatcher {
   void reshard(const Sharding& sharding);
   void move_route(RouteKey key, std::uint32_t to);
   bool end_moves();
-  void end_move(Route& route) noexcept;
+  static void end_move(Route& route) noexcept;
   [[nodiscard]] std::vector<Subscription*>& listeners_of(EventKind kind) noexcept {
     return listeners_[static_cast<std::size_t>(kind)];
   }
@@ -292,6 +295,8 @@ class Dispatcher {
   std::vector<RouteKey> moving_;
   mutable std::mutex told_mutex_;  // cold: plan() against put_wanted_sets()
   std::vector<WantedSet> told_;    // by connection
+
+  std::vector<bool> renewing_;  // by connection: a younger one of the same number is being made
 
   ReplayClock* replay_ = nullptr;  // null: live
   Backfiller* backfiller_ = nullptr;

@@ -230,13 +230,12 @@ void Dispatcher::move_route(RouteKey key, std::uint32_t to) {
   route.moved = true;
   if (from == to) return end_move(route);
   route.moving_from = from;
-  begin_overlap(route);
+  route.taken_over = MonoTime{};
   moving_.push_back(key);
 }
 
 void Dispatcher::end_move(Route& route) noexcept {
   route.moving_from = kNoConnection;
-  end_overlap(route);
 }
 
 /// True when a move has ended, so that its former connection can be told.

@@ -221,6 +221,7 @@ TEST(Record, moves_and_renewals_lose_and_repeat_nothing_in_a_replay) {
   for (auto& [code, ids] : was.ids) {
     std::vector<std::uint64_t>& lived = again.ids[code];
     EXPECT_EQ(std::set<std::uint64_t>(lived.begin(), lived.end()).size(), lived.size()) << code;
+    EXPECT_EQ(std::set<std::uint64_t>(ids.begin(), ids.end()).size(), ids.size()) << code;
     std::sort(ids.begin(), ids.end());
     std::sort(lived.begin(), lived.end());
     EXPECT_EQ(lived, ids) << code;

@@ -138,11 +138,15 @@ TEST(DispatcherSources, a_renewal_loses_and_repeats_nothing) {
   pipe.epoch = 2;
   pipe.push(PipelineHarness::trade("KRW-BTC", 4));
   pipe.push(PipelineHarness::trade("KRW-BTC", 5));
-  pipe.push_status(SessionState::connecting, SessionState::live, StatusCause::renewed);
+  pipe.epoch = 1;
   pipe.push(PipelineHarness::trade("KRW-BTC", 6));
+  pipe.epoch = 2;
+  pipe.push_status(SessionState::connecting, SessionState::live, StatusCause::renewed);
+  pipe.push(PipelineHarness::trade("KRW-BTC", 6));  // had come of the older one already
+  pipe.push(PipelineHarness::trade("KRW-BTC", 7));
   pipe.drain();
   EXPECT_EQ(told.lines, (Lines{"trade 1", "book 10 live", "trade 2", "trade 3", "book 12 live",
-                               "trade 4", "trade 5", "trade 6"}));
+                               "trade 4", "trade 5", "trade 6", "trade 7"}));
 }
 
 // Goal: a stream that moves is asked of the new connection first and dropped by the old one only
@@ -230,6 +234,65 @@ TEST(DispatcherSources, a_stream_that_was_silent_so_far_moves_without_a_hole) {
   pipe.push(PipelineHarness::trade("KRW-BTC", 2));
   pipe.drain();
   EXPECT_EQ(told.lines, (Lines{"trade 1", "trade 2"}));
+}
+
+// Goal: a renewal that begins while a stream moves to that connection outlasts the move, and loses
+// and repeats nothing. Method: reshard, begin the renewal, end the move; then two epochs, of which
+// the younger one is ahead by one trade and behind by another.
+TEST(DispatcherSources, a_renewal_that_begins_within_a_move_loses_and_repeats_nothing) {
+  PipelineHarness pipe(64U << 10U, 256, {.connections = 1}, 2);
+  Told told;
+  const auto trades = pipe.subscribe(EventKind::trade, {"KRW-BTC"}, told.trades());
+  pipe.poll();
+  pipe.push(PipelineHarness::trade("KRW-BTC", 1));
+  pipe.poll();
+  pipe.dispatcher.submit({.sharding = Sharding{.connections = 2, .by = ShardBy::type}});
+  pipe.poll();
+  pipe.received_mono = mono_now();
+  pipe.connection = 1;
+  pipe.push(PipelineHarness::trade("KRW-BTC", 2, "SNAPSHOT"));
+  pipe.push_status(SessionState::live, SessionState::live, StatusCause::renewed);
+  pipe.poll();
+  std::this_thread::sleep_for(std::chrono::milliseconds(1050));
+  pipe.poll();
+  ASSERT_FALSE(pipe.dispatcher.has_timers());  // the move is over
+  pipe.push(PipelineHarness::trade("KRW-BTC", 3));
+  pipe.push(PipelineHarness::trade("KRW-BTC", 4));
+  pipe.epoch = 2;
+  pipe.push(PipelineHarness::trade("KRW-BTC", 3, "SNAPSHOT"));
+  pipe.push(PipelineHarness::trade("KRW-BTC", 6));
+  pipe.epoch = 1;
+  pipe.push(PipelineHarness::trade("KRW-BTC", 5));
+  pipe.push(PipelineHarness::trade("KRW-BTC", 6));
+  pipe.drain();
+  EXPECT_EQ(told.lines, (Lines{"trade 1", "trade 2", "trade 3", "trade 4", "trade 6", "trade 5"}));
+}
+
+// Goal: a renewal of the connection a stream moves away from does not end the move. Method: the
+// renewed one speaks, a second passes; the new one has said nothing.
+TEST(DispatcherSources, a_move_outlasts_a_renewal_of_the_former_connection) {
+  PipelineHarness pipe(64U << 10U, 256, {.connections = 1}, 2);
+  Told told;
+  const auto trades = pipe.subscribe(EventKind::trade, {"KRW-BTC"}, told.trades());
+  pipe.poll();
+  static_cast<void>(pipe.wanted(0));
+  pipe.received_mono = mono_now();
+  pipe.push(PipelineHarness::trade("KRW-BTC", 1));
+  pipe.push_status(SessionState::live, SessionState::live, StatusCause::renewed);
+  pipe.poll();
+  pipe.dispatcher.submit({.sharding = Sharding{.connections = 2, .by = ShardBy::type}});
+  pipe.poll();
+  pipe.epoch = 2;
+  pipe.push(PipelineHarness::trade("KRW-BTC", 2, "SNAPSHOT"));
+  pipe.push_status(SessionState::connecting, SessionState::live, StatusCause::renewed);
+  pipe.poll();
+  std::this_thread::sleep_for(std::chrono::milliseconds(1050));
+  pipe.poll();
+  EXPECT_TRUE(pipe.dispatcher.has_timers());
+  EXPECT_EQ(pipe.changed, 0U);  // the former connection keeps it
+  pipe.push(PipelineHarness::trade("KRW-BTC", 3));
+  pipe.drain();
+  EXPECT_EQ(told.lines, (Lines{"trade 1", "trade 2", "trade 3"}));
 }
 
 // Goal: pinned streams stay where they are. Method: pin, reshard.
