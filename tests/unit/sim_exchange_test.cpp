@@ -360,11 +360,10 @@ TEST(SimExchange, a_finished_market_has_sent_what_its_snapshots_show) {
     options.frame_limit = limit;
     Stage stage(options);
     const Json codes = stage.exchange.codes();
-    const std::string request =
-        Json::array({{{"ticket", "t"}},
-                     {{"type", "orderbook"}, {"codes", codes}},
-                     {{"type", "ticker"}, {"codes", codes}}})
-            .dump();
+    const std::string request = Json::array({{{"ticket", "t"}},
+                                             {{"type", "orderbook"}, {"codes", codes}},
+                                             {{"type", "ticker"}, {"codes", codes}}})
+                                    .dump();
     stage.say(request);
     stage.run(10'000);
     ASSERT_TRUE(stage.exchange.stats().source_finished);
