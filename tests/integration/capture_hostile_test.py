@@ -184,6 +184,13 @@ class Hostile(Program):
                 path = self.folder / (form + end)
                 self.assertEqual(run("convert", text, "--to", form, "--out", path).returncode, 0)
                 hashes.add(summary_of(run("replay", path, "--json").stdout)["hash"])
+                if form != "json-lines":
+                    for options, count in ((["--from", "+225ms"], 45),
+                                           (["--from", "2021-04-05T18:17:00.4Z"], 10)):
+                        late = summary_of(run("replay", path, *options, "--json").stdout)
+                        self.assertEqual(sum(late["events"].values()), count, (path, options))
+                        done = run("convert", path, "--to", "json-lines", *options)
+                        self.assertEqual(done.stdout.count("\n"), count, (path, options))
                 back = self.folder / (form + end + ".lines")
                 run("convert", path, "--to", "json-lines", "--out", back)
                 self.assertEqual(back.read_bytes().count(b"\n"), 90)

@@ -335,6 +335,39 @@ TEST_F(Upcap, packed_text_cut_or_damaged_is_reported) {
   EXPECT_NE(all.reasons[0].find("gzip data is damaged"), std::string::npos);
 }
 
+// Goal: who must not wait long is given a turn on the way to a place in a packed file or in text,
+// and finds the same place. Method: seek to the end of both, with and without turns.
+TEST_F(Upcap, a_long_way_to_a_place_yields_where_that_was_asked_for) {
+  std::mt19937_64 random(test_seed());
+  CaptureWriterConfig with = config();
+  with.block_bytes = 2'000;
+  const std::vector<OwnRecord> written = random_frames(random, 1'000, 100);
+  const std::string upcap = write(written, with);
+  put_bytes(folder_ + "/packed", zstd(bytes_of(upcap)));
+  std::string text;
+  for (int second = 0; second < 1'000; ++second) {
+    text += std::to_string(1'617'646'620 + second) + ".0: {}\n";
+  }
+  put_bytes(folder_ + "/text", text);
+  for (const char* name : {"/packed", "/text"}) {
+    for (const bool yields : {true, false}) {
+      auto reader = CaptureReader::open(folder_ + name, {.yields = yields});
+      ASSERT_TRUE(reader.ok());
+      ASSERT_TRUE(reader->seek(written[990].record.unix_ns).ok());
+      CapturedFrame frame;
+      int passed = 0;
+      CaptureStep step = reader->next(frame);
+      for (; step == CaptureStep::passed; step = reader->next(frame)) ++passed;
+      ASSERT_EQ(step, CaptureStep::frame) << name;
+      EXPECT_EQ(frame.received_unix_ns, written[990].record.unix_ns) << name;
+      EXPECT_EQ(passed >= 3, yields) << name << " " << passed;
+      int frames = 1;
+      while (reader->next(frame) == CaptureStep::frame) ++frames;
+      EXPECT_EQ(frames, 10) << name;
+    }
+  }
+}
+
 // Goal: behind a seek a damage counts the records of its own block, not all that were passed over.
 // Method: damage a block in the middle, seek to its first record.
 TEST_F(Upcap, a_damage_behind_a_seek_counts_its_own_records) {
