@@ -27,6 +27,7 @@ struct Measured {
   double high = 0;
   std::int64_t rounds = 0;
   double clean = 0;
+  double floor = std::nan("");
 };
 
 double counter_of(const benchmark::UserCounters& counters, const std::string& name) {
@@ -70,9 +71,24 @@ Measured measured(const Gate& gate, const benchmark::UserCounters& counters) {
   return row;
 }
 
-std::string_view verdict(const Gate& gate, double value) {
-  if (gate.meets(value, gate.goal)) return "goal";
-  return gate.meets(value, gate.gate) ? "gate" : "FAILED";
+Verdict verdict(const Gate& gate, const Measured& row) {
+  if (gate.meets(row.value, gate.goal)) return Verdict::goal;
+  if (gate.meets(row.value, gate.gate)) return Verdict::gate;
+  return gate.meets(row.value, row.floor) ? Verdict::floor : Verdict::failed;
+}
+
+std::string_view name_of(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::goal:
+      return "goal";
+    case Verdict::gate:
+      return "gate";
+    case Verdict::floor:
+      return "floor";
+    case Verdict::failed:
+      break;
+  }
+  return "FAILED";
 }
 
 void print_header(std::ostream& out) {
@@ -93,7 +109,9 @@ void print_row(std::ostream& out, const Gate& gate, const Measured* row) {
   }
   out << std::setw(9) << row->value << std::setw(9) << row->low << " .." << std::setw(7)
       << row->high << std::setw(8) << row->rounds << std::setw(8) << std::setprecision(2)
-      << row->clean << "  " << verdict(gate, row->value) << '\n';
+      << row->clean << "  " << name_of(verdict(gate, *row));
+  if (!gate.floor.empty()) out << " (floor " << std::setprecision(3) << row->floor << ')';
+  out << '\n';
 }
 
 std::string json_number(double value) {
@@ -112,9 +130,8 @@ void print_json(std::ostream& out, const Gate& gate, const Measured* row) {
   }
   out << R"(,"measured":true,"median":)" << json_number(row->value) << R"(,"low":)"
       << json_number(row->low) << R"(,"high":)" << json_number(row->high) << R"(,"rounds":)"
-      << row->rounds << R"(,"clean":)" << json_number(row->clean) << R"(,"goal_met":)"
-      << (gate.meets(row->value, gate.goal) ? "true" : "false") << R"(,"gate_met":)"
-      << (gate.meets(row->value, gate.gate) ? "true" : "false") << '}';
+      << row->rounds << R"(,"clean":)" << json_number(row->clean) << R"(,"floor":)"
+      << json_number(row->floor) << R"(,"verdict":")" << name_of(verdict(gate, *row)) << "\"}";
 }
 
 /// Those that --benchmark_filter leaves.
@@ -161,7 +178,10 @@ GateReport take_gates_argument(int& argc, char** argv) {
 bool run_gates(GateReport report, std::ostream& out) {
   const std::vector<Gate> wanted = wanted_gates();
   std::string filter;
-  for (const Gate& gate : wanted) filter += (filter.empty() ? "^(" : "|") + gate.benchmark;
+  for (const Gate& gate : wanted) {
+    filter += (filter.empty() ? "^(" : "|") + gate.benchmark;
+    if (!gate.floor.empty()) filter += "|" + gate.floor;
+  }
   Collector collector;
   if (!wanted.empty()) benchmark::RunSpecifiedBenchmarks(&collector, filter + ")(/manual_time)?$");
   bool met = true;
@@ -169,8 +189,10 @@ bool run_gates(GateReport report, std::ostream& out) {
   for (std::size_t i = 0; i < wanted.size(); ++i) {
     const Gate& gate = wanted[i];
     const benchmark::UserCounters* const counters = collector.find(gate.benchmark);
-    const Measured row = counters == nullptr ? Measured{} : measured(gate, *counters);
-    met &= counters == nullptr || gate.meets(row.value, gate.gate);
+    Measured row = counters == nullptr ? Measured{} : measured(gate, *counters);
+    const benchmark::UserCounters* const floor = collector.find(gate.floor);
+    if (floor != nullptr) row.floor = counter_of(*floor, kRatio);
+    met &= counters == nullptr || verdict(gate, row) != Verdict::failed;
     if (report == GateReport::table) {
       print_row(out, gate, counters == nullptr ? nullptr : &row);
     } else {

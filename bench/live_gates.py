@@ -17,6 +17,14 @@ GOALS = (
 )
 
 
+def verdict(goal, gate, median):
+    if median <= goal:
+        return "goal"
+    if gate is None:
+        return "goal not met, no gate"
+    return "gate" if median <= gate else "FAILED"
+
+
 def judge(profile, counter, goal, gate, values):
     """One row, as the programs print theirs with --gates=json."""
     median = statistics.median(values)
@@ -24,7 +32,7 @@ def judge(profile, counter, goal, gate, values):
     return {"program": "upfeed bench", "id": "G9", "name": f"live, {profile}", "counter": counter,
             "direction": "at_most", "goal": goal, "gate": gate, "measured": True,
             "median": median, "low": quarters[0], "high": quarters[2], "clean": None,
-            "goal_met": median <= goal, "gate_met": gate is None or median <= gate}
+            "verdict": verdict(goal, gate, median)}
 
 
 def rows(folder, seconds):

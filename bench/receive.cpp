@@ -128,6 +128,7 @@ class BareClient {
       if (count > 0) return take(static_cast<std::size_t>(count));
     }
   }
+  [[nodiscard]] std::uint64_t receive_calls() const { return receive_calls_; }
   Sink sink;
 
  private:
@@ -155,6 +156,7 @@ class BareClient {
     message.msg_controllen = control.size();
     const ssize_t count = ::recvmsg(fd_, &message, MSG_DONTWAIT);
     if (count <= 0) return false;
+    ++receive_calls_;
     if (const cmsghdr* const stamp = CMSG_FIRSTHDR(&message); stamp != nullptr) {
       std::memcpy(&stamp_, CMSG_DATA(stamp), sizeof stamp_);
     }
@@ -189,6 +191,7 @@ class BareClient {
   std::vector<char> plain_ = std::vector<char>(std::size_t{64} << 10);
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
+  std::uint64_t receive_calls_ = 0;
 };
 
 template <BeastClient::Mode kMode>
@@ -256,8 +259,8 @@ class Link {
   std::size_t next_ = 0;
 };
 
-template <class Other>
-void compare_receive(benchmark::State& state, Link<OurClient>& ours, Link<Other>& other,
+template <class Ours, class Other>
+void compare_receive(benchmark::State& state, Link<Ours>& ours, Link<Other>& other,
                      std::size_t per_segment) {
   static_cast<void>(ours.round(per_segment));
   static_cast<void>(other.round(per_segment));
@@ -304,11 +307,14 @@ void prepare() {
       add(prefix + "/vs_bare_recvmsg_and_ssl_read", ours, bare, per_segment);
       add(prefix + "/vs_beast_sync", ours, blocking, per_segment);
       add(prefix + "/vs_beast_async", ours, asynchronous, per_segment);
+      add(prefix + "/bare_vs_beast_async", bare, asynchronous, per_segment);
     }
   };
   add_frames("orderbook", std::true_type{});
   add_frames("trade", std::false_type{});
-  add_gate(Gate::ratio("G5", "orderbook/single/vs_beast_async", 0.25, 0.35));
+  Gate to_async = Gate::ratio("G5", "orderbook/single/vs_beast_async", 0.25, 0.35);
+  to_async.floor = "orderbook/single/bare_vs_beast_async";
+  add_gate(to_async);
   add_gate(Gate::ratio("G5", "orderbook/single/vs_beast_sync", 0.65, 0.75));
   add_gate(Gate::ratio("G5", "orderbook/single/vs_bare_recvmsg_and_ssl_read", 1.05, 1.12));
   const auto add_calls = [](const char* benchmark, double most) {

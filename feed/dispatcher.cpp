@@ -106,9 +106,7 @@ Dispatched Dispatcher::next() noexcept {
     if (!injected_.empty()) return next_injected();
     current_ = take_record();
     if (current_ == nullptr) return {};
-    if (replay_ != nullptr) {
-      replay_->store(current_->received_mono.ns, std::memory_order_relaxed);
-    }
+    note_time(*current_);
     if (!holding_.empty() && ends_holds(*current_)) continue;
     const auto kind = static_cast<std::size_t>(current_->kind);
     if (is_market_stream(current_->kind)) {
@@ -145,7 +143,6 @@ Dispatched Dispatcher::next() noexcept {
   } else if (current_->kind == EventKind::loss) {
     apply(static_cast<const LossEvent&>(*current_));
   } else {
-    if (replay_ == nullptr) counters_.queueing_ns.set(dispatched_at_ - current_->received_mono);
     if (stages_ != nullptr && current_->decoded_mono.ns != 0) {
       (*stages_)[static_cast<std::size_t>(Stage::decoded_to_dispatch)].record(
           dispatched_at_ - current_->decoded_mono);
@@ -158,6 +155,15 @@ Dispatched Dispatcher::next() noexcept {
     }
   }
   return {current_, book};
+}
+
+/// Live, how long it was queued; in a replay, what time it is.
+void Dispatcher::note_time(const EventHeader& event) noexcept {
+  if (replay_ != nullptr) {
+    replay_->store(event.received_mono.ns, std::memory_order_relaxed);
+  } else if (is_stream(event.kind)) {
+    counters_.queueing_ns.set(dispatched_at_ - event.received_mono);
+  }
 }
 
 /// True: held trades go out first; the record stays where it is until they have.
@@ -194,7 +200,7 @@ void Dispatcher::finish() noexcept {
 bool Dispatcher::admit(Route& route, const EventHeader& event) noexcept {
   const bool same = route.source == Source{event.connection, event.epoch};
   // A source that took over on purpose may bring what the older one had brought after its end.
-  const bool doubled = route.overlapped || overlaps(route);
+  const bool doubled = route.overlapped || carried_twice(route);
   if (same ? doubled && is_copy(route, event) : !admit_other(route, event)) return false;
   if (event.kind == EventKind::trade) {
     route.recent->add(static_cast<const TradeEvent&>(event).sequential_id);
@@ -204,15 +210,18 @@ bool Dispatcher::admit(Route& route, const EventHeader& event) noexcept {
 
 /// An event of another source than the stream's last one: a younger source takes over.
 bool Dispatcher::admit_other(Route& route, const EventHeader& event) noexcept {
+  if (replay_ != nullptr) follow_recorded_move(route, event);
   const Source source{event.connection, event.epoch};
   const bool same_connection = source.connection == route.source.connection;
+  // Of two connections the plan decides: their epochs do not compare.
   const bool younger =
       route.source.epoch == 0 ||
-      (same_connection ? source.epoch > route.source.epoch : takes_over(route, event));
+      (same_connection ? source.epoch > route.source.epoch : source.connection == route.connection);
   if (!younger) {
-    return overlaps(route) && event.kind == EventKind::trade && !is_copy(route, event);
+    return carried_twice(route) && event.kind == EventKind::trade && !is_copy(route, event);
   }
-  if (carried_twice(route) || (replay_ != nullptr && !same_connection)) {
+  const bool overlapped = carried_twice(route);
+  if (overlapped) {
     // What the older source has shown already must not be taken back.
     if (event.kind != EventKind::trade && is_behind(route, event)) return false;
     // Its former connection, renewed meanwhile, is not the one the stream moves to.
@@ -221,13 +230,28 @@ bool Dispatcher::admit_other(Route& route, const EventHeader& event) noexcept {
     }
   }
   if (!same_connection) {
-    // Epochs of two connections do not compare.
     for (const auto& entry : route.books) entry->book = Book{};
-    route.previous = route.source;
   }
-  route.overlapped = carried_twice(route);
+  route.overlapped = overlapped;
   route.source = source;
-  return !overlaps(route) || !is_copy(route, event);
+  return !carried_twice(route) || !is_copy(route, event);
+}
+
+/// A replay knows the plan of the recording from the events alone: a connection that has not had
+/// the stream is the one it moves to; the one before it has it back when it sends a snapshot, with
+/// which each move begins. Nothing says when the former connection was told to stop, so both carry
+/// the stream until the newer one has its next life.
+void Dispatcher::follow_recorded_move(Route& route, const EventHeader& event) noexcept {
+  const std::uint32_t connection = event.connection;
+  if (connection == route.source.connection) {
+    const bool arrived = route.source.connection == route.connection && route.taken_over.ns != 0;
+    if (arrived && event.received_mono - route.taken_over >= kOverlapNs) end_move(route);
+    return;
+  }
+  if (connection == route.connection && route.source.epoch != 0) return;
+  if (connection == route.moving_from && event.stream_type != StreamType::snapshot) return;
+  if (route.source.epoch != 0) begin_move(route, route.source.connection);
+  route.connection = connection;
 }
 
 /// Two sources carry the stream, on purpose: it moves, or its connection is being renewed. Either
@@ -236,20 +260,6 @@ bool Dispatcher::carried_twice(const Route& route) const noexcept {
   const std::uint32_t connection = route.source.connection;
   return route.moving_from != kNoConnection ||
          (connection < renewing_.size() && renewing_[connection]);
-}
-
-/// In a replay nobody says when a move has ended.
-bool Dispatcher::overlaps(const Route& route) const noexcept {
-  return carried_twice(route) || (replay_ != nullptr && route.previous.epoch != 0);
-}
-
-/// Of an event of another connection than the last one. Live, by the plan. In a replay, a
-/// connection that has not had the stream takes it; one that had it takes it back by a snapshot,
-/// with which each move begins.
-bool Dispatcher::takes_over(const Route& route, const EventHeader& event) const noexcept {
-  if (replay_ == nullptr) return event.connection == route.connection;
-  return event.stream_type == StreamType::snapshot ||
-         route.previous != Source{event.connection, event.epoch};
 }
 
 /// True: the other source has brought this trade already.
@@ -363,8 +373,6 @@ void Dispatcher::apply(const StatusEvent& event) noexcept {
     capture_ended_.store(true, std::memory_order_release);
   }
   if (event.cause == StatusCause::renewed) {
-    // Live there is room for all; a replay may have more connections than its plan.
-    if (event.connection >= renewing_.size()) renewing_.resize(event.connection + 1U);
     renewing_[event.connection] = event.previous_state == SessionState::live;  // else it is over
     return;
   }

@@ -88,10 +88,13 @@ class Dispatcher {
     hold_ns_ = hold_ns;
   }
 
-  /// The events are those of a capture: their times go into `now`, and which connection takes a
-  /// stream over is told by its events, since the plan of the recording is not known. Before the
-  /// first poll.
-  void replay_into(ReplayClock& now) noexcept { replay_ = &now; }
+  /// The events are those of a capture: their times go into `now`, and which connection a stream
+  /// moves to is told by its events, since the plan of the recording is not known. Before the first
+  /// poll. connections  that the events may have.
+  void replay_into(ReplayClock& now, std::size_t connections) {
+    replay_ = &now;
+    renewing_.resize(connections);
+  }
 
   // Any thread.
   void submit(Change change) { changes_.enqueue(std::move(change)); }
@@ -198,8 +201,7 @@ class Dispatcher {
     std::uint32_t refresh = 0;
     std::uint32_t connection = 0;  // that carries it by plan
     std::uint32_t moving_from = kNoConnection;
-    Source source;    // of the newest event; epoch 0: none yet
-    Source previous;  // from which another connection has taken over
+    Source source;  // of the newest event; epoch 0: none yet
     Gap gap;
     std::unique_ptr<RecentTrades> recent;  // of trades
     std::unique_ptr<Hold> hold;            // of trades, while a gap is filled
@@ -224,11 +226,11 @@ class Dispatcher {
   void release_record() noexcept;
 
   // The way of an event.
+  void note_time(const EventHeader& event) noexcept;
   [[nodiscard]] bool admit(Route& route, const EventHeader& event) noexcept;
   [[nodiscard]] bool admit_other(Route& route, const EventHeader& event) noexcept;
   [[nodiscard]] bool carried_twice(const Route& route) const noexcept;
-  [[nodiscard]] bool overlaps(const Route& route) const noexcept;
-  [[nodiscard]] bool takes_over(const Route& route, const EventHeader& event) const noexcept;
+  static void follow_recorded_move(Route& route, const EventHeader& event) noexcept;
   [[nodiscard]] static bool is_copy(const Route& route, const EventHeader& event) noexcept;
   [[nodiscard]] static bool is_behind(const Route& route, const EventHeader& event) noexcept;
   void fill_gap_event(const Route& route, const EventHeader& event) noexcept;
@@ -274,6 +276,7 @@ class Dispatcher {
   void reshard(const Sharding& sharding);
   void move_route(RouteKey key, std::uint32_t to);
   bool end_moves();
+  static void begin_move(Route& route, std::uint32_t from) noexcept;
   static void end_move(Route& route) noexcept;
   [[nodiscard]] std::vector<Subscription*>& listeners_of(EventKind kind) noexcept {
     return listeners_[static_cast<std::size_t>(kind)];

@@ -65,7 +65,7 @@ FeedCore::FeedCore(const FeedConfig& config, std::optional<ReplaySource> replay,
     IoLane& lane = *lanes_.front();
     lane.io = std::make_unique<ReplayIo>(std::move(replay->capture), replay->options, lane.intake,
                                          lane.outlet, connections_, replay_counters_);
-    dispatcher_.replay_into(replay_now_);
+    dispatcher_.replay_into(replay_now_, connections_.size());
   } else {
     make_live_lanes();
     if (config.backfill.count() != 0) {
@@ -153,6 +153,9 @@ void FeedCore::audit() {
 
 Status FeedCore::reshard(const Sharding& sharding) {
   if (stopped()) return Error{Errc::stopped, "reshard: the feed has been stopped"};
+  if (replays_) {
+    return Error{Errc::bad_config, "reshard: a replay has the connections of its recording"};
+  }
   if (sharding.connections < 1 || sharding.connections > plan_.public_max()) {
     return Error{Errc::bad_config, "sharding.connections is " +
                                        std::to_string(sharding.connections) + ": must be 1 to " +

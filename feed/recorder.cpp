@@ -344,7 +344,7 @@ Result<std::unique_ptr<Recorder>> Recorder::open(const FeedConfig& config, std::
   capture::CaptureWriterConfig to_writer = writer_config(config);
   if (calls != nullptr) to_writer.calls = *calls;
   auto writer = CaptureWriter::open(std::move(to_writer), now);
-  if (!writer) return Error{Errc::system, "record: " + writer.error().message};
+  if (!writer) return Error{writer.error().code, "record: " + writer.error().message};
   try {
     auto state = std::make_shared<State>(config, taps);
     state->writer.emplace(std::move(*writer));

@@ -91,7 +91,7 @@ class Recorder {
  public:
   /// Opens the first file and starts the thread. taps  one per I/O thread. calls  of a test; null:
   /// the system's.
-  /// errors  system: the folder, its lock, the file, a thread.
+  /// errors  bad_config: the folder or the name; system: the file, a thread.
   [[nodiscard]] static Result<std::unique_ptr<Recorder>> open(
       const FeedConfig& config, std::size_t taps, const capture::CaptureCalls* calls = nullptr);
   ~Recorder();

@@ -60,7 +60,9 @@ bool ReplayIo::fetch() {
 /// Until the time of the record that was fetched comes.
 std::int64_t ReplayIo::wait_ns() const noexcept {
   if (options_.speed == ReplayOptions::kFast || step_ != CaptureStep::frame) return 0;
-  const double after = static_cast<double>(time_ns_ - first_time_ns_) / options_.speed;
+  constexpr double kFarNs = 1e18;  // 30 years; more would not fit
+  const double after =
+      std::clamp(static_cast<double>(time_ns_ - first_time_ns_) / options_.speed, -kFarNs, kFarNs);
   return begun_ns_ + static_cast<std::int64_t>(after) - mono_now().ns;
 }
 
@@ -88,7 +90,7 @@ void ReplayIo::hand_on_frame() {
   const bool upcap = record_.received_mono_ns != 0;
   FrameMeta meta;
   meta.connection = record_.connection;
-  meta.epoch = upcap ? record_.epoch : 1;
+  meta.epoch = upcap ? std::max(record_.epoch, 1U) : 1;
   Source& source = sources_[record_.connection];
   ConnectionCounters& connection = connections_[record_.connection];
   if (source.epoch == 0 || !upcap) source.state = SessionState::live;
@@ -149,7 +151,10 @@ void ReplayIo::note_damage() {
   const SessionState state = upcap ? sources_[connection].state : SessionState::live;
   const std::string at = upcap ? std::string() : "line " + std::to_string(bad.line) + ": ";
   notice(connection, state, StatusCause::bad_frames, status_line(at + std::string(bad.reason)));
-  if (upcap && !bad.torn) missing(std::max<std::uint64_t>(bad.lost_records, 1));
+  if (!upcap) return;
+  // Where no number is known, only the end of a recorder that was killed may have cost nothing.
+  const std::uint64_t lost = bad.lost_records.value_or(bad.torn ? 0 : 1);
+  if (lost > 0) missing(lost);
 }
 
 void ReplayIo::notice(std::uint32_t connection, SessionState state, StatusCause cause,

@@ -229,9 +229,13 @@ void Dispatcher::move_route(RouteKey key, std::uint32_t to) {
   route.connection = to;
   route.moved = true;
   if (from == to) return end_move(route);
+  begin_move(route, from);
+  moving_.push_back(key);
+}
+
+void Dispatcher::begin_move(Route& route, std::uint32_t from) noexcept {
   route.moving_from = from;
   route.taken_over = MonoTime{};
-  moving_.push_back(key);
 }
 
 void Dispatcher::end_move(Route& route) noexcept {
@@ -251,6 +255,7 @@ bool Dispatcher::end_moves() {
 }
 
 std::uint32_t Dispatcher::put_wanted_sets() {
+  if (replay_ != nullptr) return 0;  // there is nobody to ask
   std::vector<WantedSet> sets(told_.size());
   for (WantedStream& stream : subscriptions_.wanted()) {
     if (!is_market_stream(stream.kind)) {

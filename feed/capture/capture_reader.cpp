@@ -136,8 +136,8 @@ CaptureStep CaptureReader::State::next(TextReader& text, CapturedFrame& frame) {
 
 CaptureStep CaptureReader::State::report(const UpcapReader& upcap) {
   const capture::UpcapDamage& damage = upcap.damage();
-  reason = "\"" + path + "\": at offset " + std::to_string(damage.offset_bytes) + " " +
-           damage.reason + "; " + std::to_string(damage.lost_bytes) + " bytes lost";
+  reason =
+      "\"" + path + "\": at offset " + std::to_string(damage.offset_bytes) + " " + damage.reason;
   bad = {.line = upcap.record_number(),
          .reason = reason,
          .torn = damage.torn,

@@ -1,5 +1,7 @@
 #include "capture/merged_capture.hpp"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <map>
@@ -14,6 +16,18 @@ Error bad_capture(const std::string& path, std::string_view what) {
 
 constexpr std::int64_t kLateNs = 60'000'000'000;
 
+/// The same file, perhaps under another name, would bring everything twice.
+Status check_names(const std::vector<std::string>& paths) {
+  std::map<std::pair<dev_t, ino_t>, const std::string*> seen;
+  for (const std::string& path : paths) {
+    struct stat info {};
+    if (::stat(path.c_str(), &info) != 0) continue;  // told when it is opened
+    const auto [at, fresh] = seen.try_emplace({info.st_dev, info.st_ino}, &path);
+    if (!fresh) return bad_capture(path, "is named twice, first as \"" + *at->second + "\"");
+  }
+  return Done{};
+}
+
 bool is_pipe(const std::string& path) {
   std::error_code ignored;
   const auto type = std::filesystem::status(path, ignored).type();
@@ -26,6 +40,7 @@ Result<MergedCapture> MergedCapture::open(const std::vector<std::string>& paths,
                                           const Bounds& bounds, bool needs_times) {
   MergedCapture merged;
   merged.bounds_ = bounds;
+  if (const Status checked = check_names(paths); !checked) return checked.error();
   for (const std::string& path : paths) {
     if (is_pipe(path)) {
       return bad_capture(path,
@@ -77,11 +92,27 @@ void MergedCapture::group_recordings() {
   recordings_ = std::max(count, 1U);
 }
 
+bool MergedCapture::place(Input& input) {
+  CapturedFrame& record = input.record;
+  if (record.connection < kConnectionsPerRecording) {
+    record.connection += input.first_connection;
+    return true;
+  }
+  input.reason = "record " + std::to_string(record.line) + " is of connection " +
+                 std::to_string(record.connection) + ", which no feed has";
+  input.bad = {.line = record.line, .reason = input.reason, .lost_records = 1};
+  input.step = CaptureStep::bad_line;
+  return false;
+}
+
 void MergedCapture::advance(Input& input) {
   for (;;) {
     input.step = input.ended ? CaptureStep::end : input.reader.next(input.record);
     // Where it is: at the place of the last record, which is the order of the file.
-    if (input.step == CaptureStep::bad_line) return;
+    if (input.step == CaptureStep::bad_line) {
+      input.bad = input.reader.bad_line();
+      return;
+    }
     if (input.step == CaptureStep::end) {
       input.time_ns = INT64_MAX;
       return;
@@ -93,7 +124,7 @@ void MergedCapture::advance(Input& input) {
       input.ended = true;
     }
     if (input.ended) continue;
-    record.connection += input.first_connection;
+    if (!place(input)) return;
     if (record.received_mono_ns == 0) {
       input.time_ns = record.received_unix_ns;
       return;
@@ -140,7 +171,7 @@ CaptureStep MergedCapture::next(CapturedFrame& record, std::int64_t& time_ns) {
 }
 
 const CaptureBadLine& MergedCapture::bad_line() const noexcept {
-  return inputs_[current_].reader.bad_line();
+  return inputs_[current_].bad;
 }
 
 std::uint64_t MergedCapture::bytes_read() const noexcept {

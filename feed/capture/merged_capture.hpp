@@ -60,10 +60,14 @@ class MergedCapture {
     CaptureStep step = CaptureStep::end;
     CapturedFrame record{};
     std::int64_t time_ns = INT64_MIN;
+    CaptureBadLine bad{};
+    std::string reason{};  ///< of bad, where it was made here
   };
 
   void group_recordings();
   void advance(Input& input);
+  /// false: no feed has so many connections.
+  bool place(Input& input);
   void choose() noexcept;
 
   std::vector<Input> inputs_;

@@ -24,6 +24,10 @@ T load(const char* at) noexcept {
   return value;
 }
 
+bool in_range(std::int64_t time_ns) noexcept {
+  return time_ns >= 0 && time_ns < kTimeEndNs;
+}
+
 bool has_magic(std::span<const char> bytes, std::string_view magic) noexcept {
   return bytes.size() >= magic.size() && std::memcmp(bytes.data(), magic.data(), magic.size()) == 0;
 }
@@ -87,6 +91,7 @@ HeaderStep read_file_header(std::span<const char> bytes, FileHeader& out) {
   out.file_id = load<std::uint64_t>(at + kFileIdAt);
   out.opened_unix_ns = load<std::int64_t>(at + kOpenedUnixAt);
   out.opened_mono_ns = load<std::int64_t>(at + kOpenedMonoAt);
+  if (!in_range(out.opened_unix_ns) || !in_range(out.opened_mono_ns)) return HeaderStep::damaged;
   out.file_number = load<std::uint32_t>(at + kFileNumberAt);
   out.recording_id = load<std::uint64_t>(at + kRecordingIdAt);
   const std::size_t endpoint_bytes = load<std::uint16_t>(at + kEndpointBytesAt);
@@ -169,6 +174,9 @@ std::optional<CaptureRecord> take_record(std::span<const char>& bytes) noexcept 
   record.mono_ns = load<std::int64_t>(at + 8);
   record.unix_ns = load<std::int64_t>(at + 16);
   record.kernel_unix_ns = load<std::int64_t>(at + 24);
+  const bool possible =
+      in_range(record.mono_ns) && in_range(record.unix_ns) && in_range(record.kernel_unix_ns);
+  if (!possible) return {};
   record.connection = load<std::uint32_t>(at + 32);
   record.epoch = load<std::uint32_t>(at + 36);
   record.payload = bytes.subspan(kRecordHeaderBytes, size - kRecordHeaderBytes);

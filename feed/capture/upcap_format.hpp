@@ -35,6 +35,9 @@ inline constexpr std::size_t kRecordBytesMax = std::size_t{8} << 20;
 /// The longest block, unpacked or as stored, its header left out.
 inline constexpr std::size_t kBlockBytesMax = std::size_t{16} << 20;
 
+/// Times are not negative and below this, so that they can be added and subtracted.
+inline constexpr std::int64_t kTimeEndNs = std::int64_t{1} << 62;
+
 /// The length of the file header can be told from this many bytes.
 inline constexpr std::size_t kFileHeaderProbeBytes = 16;
 
@@ -107,7 +110,7 @@ struct CaptureRecord {
 
 /// Appends kRecordHeaderBytes and the payload.
 void put_record(const CaptureRecord& record, std::vector<char>& out);
-/// The record at the front of `bytes`, which moves behind it. Empty: its size cannot be.
+/// The record at the front of `bytes`, which moves behind it. Empty: its size or times cannot be.
 [[nodiscard]] std::optional<CaptureRecord> take_record(std::span<const char>& bytes) noexcept;
 
 /// What the recorder could not write.

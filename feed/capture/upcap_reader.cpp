@@ -17,6 +17,11 @@ Error bad_capture(const std::string& path, std::string_view what) {
   return {Errc::bad_capture, "capture \"" + path + "\": " + std::string(what)};
 }
 
+/// Number of the first record behind that block.
+std::uint64_t next_record(const BlockHeader& header) noexcept {
+  return header.first_record + (header.kind == BlockKind::records ? header.record_count : 0U);
+}
+
 /// The records fill the payload and are as many as the header says.
 bool adds_up(std::span<const char> payload, std::uint32_t record_count) noexcept {
   std::uint32_t count = 0;
@@ -116,14 +121,22 @@ bool UpcapReader::find_block() {
   }
 }
 
-UpcapStep UpcapReader::report(std::uint64_t from, std::string reason, bool torn) {
+UpcapStep UpcapReader::report(std::uint64_t from, std::string reason, bool torn,
+                              std::optional<std::uint64_t> next_record) {
   const std::uint64_t lost_bytes = offset() - from;
   const std::uint64_t known = std::max(record_number_, missed_up_to_);
-  // The next block, where there is one, counts on from those before it.
-  if (const auto next = header_here()) missed_up_to_ = std::max(known, next->first_record);
+  if (const auto next = header_here()) next_record = next->first_record;
+  std::optional<std::uint64_t> lost;
+  if (next_record) lost = std::max(known, *next_record) - known;
+  missed_up_to_ = known + lost.value_or(0);
+  reason += "; " + std::to_string(lost_bytes) + " bytes lost, with " +
+            (!lost        ? "an unknown number of"
+             : *lost == 0 ? "no"
+                          : std::to_string(*lost)) +
+            " records";
   damage_ = {.offset_bytes = from,
              .lost_bytes = lost_bytes,
-             .lost_records = missed_up_to_ > known ? missed_up_to_ - known : 0,
+             .lost_records = lost,
              .reason = std::move(reason),
              .torn = torn};
   return UpcapStep::damage;
@@ -181,13 +194,14 @@ UpcapStep UpcapReader::load_block() {
   const std::size_t block_bytes = want(size);
   if (block_bytes < size) {
     begin_ += block_bytes;
-    if (!source_.error().empty()) return report(from, std::string(source_.error()), source_.torn());
-    return report(from, "the file ends within a block", true);
+    const bool cut_off = source_.error().empty();
+    return report(from, cut_off ? "the file ends within a block" : std::string(source_.error()),
+                  cut_off || source_.torn(), next_record(*header));
   }
   std::string wrong = unpack(*header);
   if (!wrong.empty()) {
     begin_ += size;
-    return report(from, "the block is damaged: " + wrong, false);
+    return report(from, "the block is damaged: " + wrong, false, next_record(*header));
   }
   consumed_ = size;
   record_number_ = header->first_record;
@@ -253,6 +267,8 @@ void UpcapReader::seek(std::int64_t unix_ns) {
     return entry.latest_unix_ns >= unix_ns;
   });
   go_to(found != entries.end() ? found->offset_bytes : source_.size_bytes());
+  record_number_ = found != entries.end() ? found->first_record : 0;
+  missed_up_to_ = 0;
 }
 
 }  // namespace upfeed::capture

@@ -29,8 +29,8 @@ namespace upfeed::capture {
 struct UpcapDamage {
   std::uint64_t offset_bytes = 0;
   std::uint64_t lost_bytes = 0;
-  std::uint64_t lost_records = 0;  ///< 0: cannot be told
-  std::string reason;
+  std::optional<std::uint64_t> lost_records;  ///< in them; empty: cannot be told
+  std::string reason;                         ///< with what is lost
   bool torn = false;  ///< the file ends within a block: its writer was stopped
 };
 
@@ -84,7 +84,10 @@ class UpcapReader {
   [[nodiscard]] std::optional<std::vector<IndexEntry>> read_index_block();
   [[nodiscard]] UpcapStep load_block();
   [[nodiscard]] std::string unpack(const BlockHeader& header);
-  [[nodiscard]] UpcapStep report(std::uint64_t from, std::string reason, bool torn);
+  /// From `from` to here there is no record. next_record  the number of the first one behind that,
+  /// where a header says it; the next block, where there is one, knows it too.
+  [[nodiscard]] UpcapStep report(std::uint64_t from, std::string reason, bool torn,
+                                 std::optional<std::uint64_t> next_record = {});
 
   ByteSource source_;
   std::vector<char> buffer_;

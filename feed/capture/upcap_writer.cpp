@@ -58,6 +58,14 @@ bool is_want_of_room(int error) {
   return error == ENOSPC || error == EDQUOT;
 }
 
+/// Another folder or name is the way out of some errors; of others it is not.
+Errc code_of(int error) {
+  constexpr std::array<int, 8> kOfTheName{ENOENT, ENOTDIR, EACCES,       EPERM,
+                                          EROFS,  EISDIR,  ENAMETOOLONG, ELOOP};
+  const bool found = std::find(kOfTheName.begin(), kOfTheName.end(), error) != kOfTheName.end();
+  return found ? Errc::bad_config : Errc::system;
+}
+
 }  // namespace
 
 const CaptureCalls kSystemCaptureCalls{
@@ -121,7 +129,8 @@ class CaptureWriter::Impl {
   std::uint32_t file_number_ = 0;
   std::int64_t file_opened_mono_ns_ = 0;
   std::int64_t retry_at_mono_ns_ = 0;
-  Loss loss_;  ///< not yet in a loss record
+  int failed_with_ = 0;  ///< errno of the last failure
+  Loss loss_;            ///< not yet in a loss record
   std::uint64_t notes_in_block_ = 0;
   CaptureNow last_;
 };
@@ -137,27 +146,27 @@ Status CaptureWriter::Impl::start(CaptureNow now) {
   }
   if (const Status locked = lock(); !locked) return locked.error();
   recording_id_ = random_id();
-  if (!open_file(now)) return Error{Errc::system, "capture: " + error_};
+  if (!open_file(now)) return Error{code_of(failed_with_), "capture: " + error_};
   return Done{};
 }
 
 Status CaptureWriter::Impl::lock() {
   const std::string path = config_.folder + "/." + config_.name + ".lock";
   lock_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, kOwnerOnly);
-  if (lock_ < 0) return Error{Errc::system, "capture: open \"" + path + "\": " + reason(errno)};
-  if (::flock(lock_, LOCK_EX | LOCK_NB) != 0) {
-    const std::string what = errno == EWOULDBLOCK
-                                 ? "another recording writes \"" + config_.name + "\" to \"" +
-                                       config_.folder + "\"; give this one another name"
-                                 : "flock \"" + path + "\": " + reason(errno);
-    return Error{Errc::system, "capture: " + what};
+  if (lock_ < 0) return Error{code_of(errno), "capture: open \"" + path + "\": " + reason(errno)};
+  if (::flock(lock_, LOCK_EX | LOCK_NB) == 0) return Done{};
+  if (errno != EWOULDBLOCK) {
+    return Error{Errc::system, "capture: flock \"" + path + "\": " + reason(errno)};
   }
-  return Done{};
+  return Error{Errc::bad_config, "capture: another recording writes \"" + config_.name +
+                                     "\" to \"" + config_.folder +
+                                     "\"; give this one another name"};
 }
 
 bool CaptureWriter::Impl::fail(std::string_view call, int error) {
   state_ = CaptureWriterState::failing;
   ++stats_.failures;
+  failed_with_ = error;
   out_of_room_ = is_want_of_room(error);
   retry_at_mono_ns_ = last_.mono_ns + config_.retry_interval_ns;
   error_ = std::string(call) + " \"" + path_ + "\": " + reason(error);

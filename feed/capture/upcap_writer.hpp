@@ -79,8 +79,9 @@ enum class CaptureWriterState : std::uint8_t { recording, failing, closed };
 /// files    mode 0600. `folder/.name.lock` is locked while the writer lives, and stays.
 class CaptureWriter {
  public:
-  /// errors  bad_config: no folder, a name with a slash, block_bytes 0 or too large;
-  ///         system: the folder cannot be written to, another writer has the name.
+  /// errors  bad_config: no folder, or one that is not there or may not be written to, a name with
+  ///         a slash or that another writer has, block_bytes 0 or too large; system: no room, no
+  ///         descriptor, a failing disk.
   [[nodiscard]] static Result<CaptureWriter> open(CaptureWriterConfig config, CaptureNow now);
 
   CaptureWriter(CaptureWriter&&) noexcept;

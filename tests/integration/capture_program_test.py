@@ -20,6 +20,15 @@ def rows_of(text):
     return [json.loads(line) for line in text.splitlines()]
 
 
+def block_offsets(data):
+    """Of an .upcap file, that of the index last."""
+    offsets, at = [], 0
+    while (at := data.find(b"\x9DUPBLK\r\n", at)) >= 0:
+        offsets.append(at)
+        at += 1
+    return offsets
+
+
 class Captures(Program):
     def upcap(self, text=None, name="made.upcap"):
         """An .upcap file of that capture."""
@@ -138,28 +147,56 @@ class Verify(Captures):
             damaged = bytearray(data)
             damaged[at] ^= 1 << chance.randrange(8)
             found = self.verdict(self.write(bytes(damaged), "flipped.upcap"), 3)
-            place = found["findings"][0]["place"]
+            place = found["findings"][0]["places"][0]["place"]
             self.assertRegex(place, r"offset \d+", at)
             self.assertLessEqual(int(place.rsplit(" ", 1)[1]), at)
             self.assertTrue(all(each["what"] != "book unsorted" for each in found["findings"]))
 
     def test_a_torn_end_is_told(self):
-        """Goal: what was cut off is counted. Method: the file without its last 100 bytes, where
-        the index is; then within a block of records."""
-        data = self.upcap(capture_text(1500)).read_bytes()
-        for size in (len(data) - 100, len(data) // 2):
-            done = run("verify", self.write(data[:size], "torn.upcap"))
+        """Goal: what was cut off is counted, in records where that can be known. Method: the file
+        without its last 100 bytes, where the index is; within a block of records; within the
+        header of one."""
+        data = self.upcap(capture_text(3000)).read_bytes()
+        blocks = block_offsets(data)
+        counts = [int.from_bytes(data[at + 16:at + 20], "little") for at in blocks[:-1]]
+        for size, said, missing in (
+                (len(data) - 10, "with no records", (0, True)),
+                (blocks[1] + 500, "with %d records" % counts[1], (counts[1], True)),
+                (blocks[1] + 50, "with an unknown number of records", (0, False))):
+            torn = self.write(data[:size], "torn.upcap")
+            done = run("verify", torn)
             self.assertEqual(done.returncode, 3)
             self.assertIn("ends within a block", done.stdout)
-            self.assertIn("bytes lost", done.stdout)
+            self.assertIn(" bytes lost, " + said, done.stdout)
+            found = self.verdict(torn, 3)
+            self.assertEqual((found["records_missing"], found["records_missing_known"]), missing)
+            self.assertIn(said, run("inspect", torn).stdout)
+            replayed = json.loads(run("replay", torn, "--json").stdout)
+            self.assertEqual(replayed["records_missing"], missing[0])
+
+    def test_a_damage_says_how_many_records_it_hides(self):
+        """Goal: lost records are known, not only lost bytes. Method: payload and header of the
+        second of several blocks damaged, and of the last one."""
+        data = self.upcap(capture_text(6000)).read_bytes()
+        blocks = block_offsets(data)
+        self.assertGreaterEqual(len(blocks), 4)
+        for block in (1, len(blocks) - 2):
+            count = int.from_bytes(data[blocks[block] + 16:blocks[block] + 20], "little")
+            for at in (blocks[block] + 200, blocks[block] + 30):
+                damaged = bytearray(data)
+                damaged[at] ^= 1
+                found = self.verdict(self.write(bytes(damaged), "damaged.upcap"), 3)
+                self.assertEqual((found["records_missing"], found["records"]),
+                                 (count, 6000 - count))
+                self.assertTrue(found["records_missing_known"])
+                self.assertIn("with %d records" % count,
+                              found["findings"][0]["places"][0]["text"])
+                self.assertEqual(len(found["findings"]), 1)
 
     def test_blocks_that_are_missing_or_moved_are_found(self):
         """Goal: each block may be whole and the file is not. Method: cut one out, swap two."""
         data = self.upcap(capture_text(3000)).read_bytes()
-        magic, starts, at = b"\x9DUPBLK\r\n", [], 0
-        while (at := data.find(magic, at)) >= 0:
-            starts.append(at)
-            at += 1
+        starts = block_offsets(data)
         self.assertGreaterEqual(len(starts), 4)
         a, b, c = starts[:3]
         for changed in (data[:b] + data[c:], data[:a] + data[b:c] + data[a:b] + data[c:]):
@@ -167,17 +204,23 @@ class Verify(Captures):
             self.assertEqual(found["findings"][0]["what"], "record numbers that do not follow")
 
     def test_wrong_content_is_found_frame_by_frame(self):
-        """Goal: books and trades are checked, with the line of the first. Method: a crossed book,
-        an unsorted one, time going back, a trade twice, a frame that is refused."""
+        """Goal: books and trades are checked, with their lines. Method: crossed books, an unsorted
+        one, time going back, a total that cannot be, a trade twice, a frame that is refused."""
         crossed = book_frame(2).replace('"bp":201.25', '"bp":999.25', 1)
         unsorted = book_frame(5).replace('"ap":206.5', '"ap":299.5', 1)
         frames = [book_frame(2), crossed, book_frame(5), unsorted, book_frame(8), book_frame(5),
-                  trade_frame(0), trade_frame(3), trade_frame(0), '{"ty":"trade","cd":"KRW-BTC"}']
+                  trade_frame(0), trade_frame(3), trade_frame(0), '{"ty":"trade","cd":"KRW-BTC"}',
+                  crossed, book_frame(11).replace('"tbs":7.5E-4', '"tbs":7.4E-4')]
         found = self.verdict(self.write("\n".join(frames)), 3)
-        self.assertEqual({each["what"]: each["place"] for each in found["findings"]},
-                         {"book crossed": "line 2", "book unsorted": "line 4",
-                          "book time_backwards": "line 6", "trade id twice": "line 9",
-                          "refused as missing_field": "line 10"})
+        self.assertEqual({each["what"]: [(place["place"], place["text"])
+                                         for place in each["places"]]
+                          for each in found["findings"]},
+                         {"book crossed": [("line 2", "BTC-ETH"), ("line 11", "BTC-ETH")],
+                          "book unsorted": [("line 4", "BTC-ETH")],
+                          "book time_backwards": [("line 6", "BTC-ETH")],
+                          "trade id twice": [("line 9", "KRW-BTC 16176466200000007")],
+                          "refused as missing_field": [("line 10", "")],
+                          "book total below the sum of its levels": [("line 12", "BTC-ETH")]})
         shown = run("verify", self.folder / "file")
         self.assertEqual(shown.returncode, 3)
         self.assertIn("line 2: book crossed: BTC-ETH", shown.stdout)

@@ -282,7 +282,9 @@ class Csv(Program):
         row, = self.table(path, "--types", "candle.1m")
         self.assertEqual((row["type"], row["low_price"], row["candle_date_time_kst"]),
                          ("candle.1m", "0.5", "2025-01-02T13:28:00"))
-        self.assertEqual(self.table(path, "--types", "candle.5m"), [])
+        none = run("convert", path, "--to", "csv", "--types", "candle.5m")
+        self.assertEqual((none.returncode, none.stdout.count("\n")), (0, 1))
+        self.assertIn("nothing matches", none.stderr)
 
     def test_one_stream_has_to_be_named(self):
         """Goal: columns of one stream each. Method: none, two, and one without columns."""

@@ -8,12 +8,12 @@
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
-#include <fstream>
 #include <iostream>
 #include <string>
 #include <thread>
 
 #include "live_harness.hpp"
+#include "process_size.hpp"
 #include "sim_process.hpp"
 
 namespace {
@@ -74,15 +74,6 @@ FeedConfig config_for(const SimProcess& exchange) {
   config.dials_per_minute = 1'000'000;
   config.stable_period = 0ms;
   return config;
-}
-
-double resident_mib() {
-  std::ifstream statm("/proc/self/statm");
-  std::uint64_t size_pages = 0;
-  std::uint64_t resident_pages = 0;
-  statm >> size_pages >> resident_pages;
-  return static_cast<double>(resident_pages * static_cast<std::uint64_t>(::getpagesize())) /
-         (1 << 20);
 }
 
 std::size_t open_descriptors() {

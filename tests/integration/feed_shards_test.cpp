@@ -87,6 +87,20 @@ TEST(FeedShards, three_connections_carry_the_market_exactly) {
   }
 }
 
+/// From the first trade of each code that both have told: none missing, none twice.
+void expect_no_trade_missing(TradeLog& log, TradeLog& truth) {
+  for (const auto& [code, ids] : log.ids) {
+    const std::set<std::uint64_t> told(ids.begin(), ids.end());
+    EXPECT_EQ(told.size(), ids.size()) << code << " was told a trade twice";
+    const std::vector<std::uint64_t>& all = truth.ids[code];
+    const auto first =
+        std::find_if(all.begin(), all.end(), [&](std::uint64_t id) { return told.contains(id); });
+    for (auto id = first; id != all.end(); ++id) {
+      EXPECT_TRUE(told.contains(*id)) << code << " misses " << *id;
+    }
+  }
+}
+
 // Goal: resharding under load loses no trade and repeats none. Method: one feed stays on one
 // connection, the other is dealt to 1, 3, 2 and 1 again meanwhile; both must have told the same
 // trades of each code between their first and last common one.
@@ -127,16 +141,7 @@ TEST(FeedShards, resharding_loses_and_repeats_nothing) {
   ASSERT_TRUE(still.stop().ok());
   EXPECT_EQ(gaps.load(), 0);
   EXPECT_EQ(moving.metrics().total().dropped, 0U);
-  for (const auto& [code, ids] : moving_log.ids) {
-    const std::set<std::uint64_t> told(ids.begin(), ids.end());
-    EXPECT_EQ(told.size(), ids.size()) << code << " was told a trade twice";
-    const std::vector<std::uint64_t>& all = still_log.ids[code];
-    const auto first =
-        std::find_if(all.begin(), all.end(), [&](std::uint64_t id) { return told.contains(id); });
-    for (auto id = first; id != all.end(); ++id) {
-      EXPECT_TRUE(told.contains(*id)) << code << " misses " << *id;
-    }
-  }
+  expect_no_trade_missing(moving_log, still_log);
 }
 
 // Goal: planned renewals under load lose no trade, repeat none, and disconnect no book. Method: a
@@ -181,16 +186,7 @@ TEST(FeedShards, renewals_lose_and_repeat_nothing) {
   const StreamCounts total = metrics.total();
   EXPECT_GT(total.superseded, 0U);
   EXPECT_EQ(total.received, total.delivered + total.superseded);
-  for (const auto& [code, ids] : renewing_log.ids) {
-    const std::set<std::uint64_t> told(ids.begin(), ids.end());
-    EXPECT_EQ(told.size(), ids.size()) << code << " was told a trade twice";
-    const std::vector<std::uint64_t>& all = still_log.ids[code];
-    const auto first =
-        std::find_if(all.begin(), all.end(), [&](std::uint64_t id) { return told.contains(id); });
-    for (auto id = first; id != all.end(); ++id) {
-      EXPECT_TRUE(told.contains(*id)) << code << " misses " << *id;
-    }
-  }
+  expect_no_trade_missing(renewing_log, still_log);
 }
 
 // Goal: losing one of two connections disconnects its books only, and the outage is told for each

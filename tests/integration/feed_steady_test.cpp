@@ -4,11 +4,11 @@
 
 #include <unistd.h>
 #include <cstdlib>
-#include <fstream>
 #include <string>
 
 #include "alloc_guard.hpp"
 #include "live_harness.hpp"
+#include "process_size.hpp"
 #include "sim_process.hpp"
 #include "upfeed/feed.hpp"
 
@@ -16,15 +16,6 @@ namespace {
 
 using namespace upfeed;
 using namespace std::chrono_literals;
-
-double resident_mib() {
-  std::ifstream statm("/proc/self/statm");
-  std::uint64_t size_pages = 0;
-  std::uint64_t resident_pages = 0;
-  statm >> size_pages >> resident_pages;
-  return static_cast<double>(resident_pages * static_cast<std::uint64_t>(::getpagesize())) /
-         (1 << 20);
-}
 
 /// Without doubts about silent streams: what is asked of the exchange then, now and then, and its
 /// answer are on the heap.

@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-#include "decode/decode.hpp"
+#include "decode_kernels.hpp"
 #include "record_harness.hpp"
 
 namespace upfeed {
@@ -56,17 +56,6 @@ std::string sha256_of(const std::string& bytes) {
     hex += text;
   }
   return hex;
-}
-
-/// Every one that this library and this processor have.
-std::vector<DecodeKernel> kernels() {
-  std::vector<DecodeKernel> found;
-  for (unsigned i = 0; i < 32; ++i) {
-    if (decode_kernel_supported(static_cast<DecodeKernel>(i))) {
-      found.push_back(static_cast<DecodeKernel>(i));
-    }
-  }
-  return found;
 }
 
 // Goal: the files are those that PROVENANCE.md describes, all of them, and whole. Method: sha256;

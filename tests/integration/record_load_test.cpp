@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "clock.hpp"
-#include "decode/decode.hpp"
+#include "decode_kernels.hpp"
 #include "live_harness.hpp"
 #include "record_harness.hpp"
 #include "recorder.hpp"
@@ -105,16 +105,6 @@ Round run(const SimProcess& exchange, const std::vector<std::string>& codes,
 double median(std::vector<double> values) {
   std::sort(values.begin(), values.end());
   return values[values.size() / 2];
-}
-
-std::vector<DecodeKernel> kernels() {
-  std::vector<DecodeKernel> found;
-  for (unsigned i = 0; i < 32; ++i) {
-    if (decode_kernel_supported(static_cast<DecodeKernel>(i))) {
-      found.push_back(static_cast<DecodeKernel>(i));
-    }
-  }
-  return found;
 }
 
 // Goal: a feed under load is recorded whole, no slower than without, and each replay has the hash

@@ -158,6 +158,124 @@ class Record(Program):
             self.assertIn(said, done.stderr)
 
 
+class Account(Program):
+    ACCESS, SECRET = "canary-access-key-0123456789", "canary-secret-key-9876543210"
+
+    def setUp(self):
+        super().setUp()
+        self.out = self.folder / "out"
+        self.env = {name: value for name, value in os.environ.items()
+                    if not name.startswith(("UPBIT_", "UPFEED_"))}
+        self.env["UPFEED_ACCOUNT_KEYS_HOST"] = "localhost"
+
+    def keys_file(self, secret=SECRET, mode=0o600):
+        path = self.write('access_key = "%s"\nsecret_key = "%s"\n' % (self.ACCESS, secret), "keys")
+        path.chmod(mode)
+        return path
+
+    def exchange(self):
+        """Options of a simulator with that account."""
+        secret = self.write(self.SECRET + "\n", "secret")
+        secret.chmod(0o600)
+        _, ready = self.start_sim("--access-key", self.ACCESS, "--secret-file", secret,
+                                  "--codes-krw", 20)
+        return ["--endpoint", ready["url"], "--ca", ready["ca_file"]]
+
+    def record(self, *arguments, command="record"):
+        out = ["--out", self.out] if command == "record" else []
+        return run(command, *arguments, *out, env=self.env)
+
+    def test_own_orders_and_balances_are_recorded_without_a_secret(self):
+        """Goal: an account is in the file, its keys are nowhere, nobody else can read it. Method:
+        canary keys from a file and from the environment, against a login; every word of files and
+        output is searched; the replay has the live hash."""
+        exchange = self.exchange()
+        for given in ("file", "environment"):
+            self.out = self.folder / given
+            keys = ["--keys", self.keys_file()]
+            if given == "environment":
+                self.env |= {"UPBIT_ACCESS_KEY": self.ACCESS, "UPBIT_SECRET_KEY": self.SECRET}
+                keys = []
+            done = self.record("KRW-BTC", *exchange, *keys, "--streams",
+                               "ticker,myOrder,myAsset,announcement", "--seconds", 4)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            summary = summary_of(done.stdout)
+            for kind in ("ticker", "myOrder", "myAsset"):
+                self.assertGreater(summary["events"][kind], 0, kind)
+            kinds = {each["kind"]: each["state"] for each in summary["connections"]}
+            self.assertEqual(set(kinds), {"public", "private"})
+            path, = self.out.glob("*.upcap")
+            self.assertEqual(stat.S_IMODE(path.stat().st_mode), 0o600)
+            replayed = summary_of(run("replay", path, "--json").stdout)
+            self.assertEqual((replayed["hash"], replayed["events"]),
+                             (summary["hash"], summary["events"]))
+            text = run("convert", path, "--to", "cryptofeed").stdout
+            self.assertIn('"myOrder"', text)
+            self.assertIn('"myAsset"', text)
+            said = done.stdout + done.stderr + text + run("inspect", path, "--json").stdout
+            said += path.read_bytes().decode("latin-1")
+            for word in (self.ACCESS, self.SECRET, "Bearer", "uthorization", "eyJhbGci"):
+                self.assertNotIn(word, said)
+
+    def test_an_account_alone_needs_no_codes(self):
+        """Goal: no market has to be named, and a quiet account is no failure. Method: the embedded
+        exchange, whose account needs no keys; notices alone, of which none comes so soon."""
+        done = self.record("--endpoint", "sim", "--streams", "myOrder", "--seconds", 3)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        summary = summary_of(done.stdout)
+        self.assertGreater(summary["events"]["myOrder"], 0)
+        self.assertEqual([each["kind"] for each in summary["connections"]], ["private"])
+        self.out = self.folder / "quiet"
+        done = self.record("--endpoint", "sim", "--streams", "announcement", "--seconds", 1)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        done = self.record("--endpoint", "sim", "--streams", "myOrder", "--frames", 1,
+                           command="watch")
+        self.assertEqual(json.loads(done.stdout.splitlines()[-2])["event"], "myOrder", done.stdout)
+
+    def test_a_terminal_shows_the_account(self):
+        """Goal: own orders and balances are to be seen. Method: watch in a pseudo-terminal."""
+        code, _ = self.on_terminal(
+            ["watch", "--endpoint", "sim", "--streams", "myOrder,myAsset"], b"\x03",
+            lambda seen: b"order " in seen and b"balance " in seen)
+        self.assertEqual(code, 0)
+
+    def test_a_refused_login_costs_the_account_alone(self):
+        """Goal: market data is recorded all the same, the refusal is told, exit code 4. Method: a
+        wrong secret, with and without a market stream."""
+        exchange = self.exchange()
+        keys = self.keys_file(secret="another-secret-key")
+        done = self.record("KRW-BTC", *exchange, "--keys", keys, "--streams", "ticker,myOrder",
+                           "--seconds", 3)
+        self.assertEqual(done.returncode, 4, done.stderr)
+        self.assertIn("private connection failed for good", done.stderr)
+        self.assertGreater(summary_of(done.stdout)["events"]["ticker"], 0)
+        self.assertNotIn("another-secret", done.stdout + done.stderr)
+        done = self.record(*exchange, "--keys", keys, "--streams", "myOrder")  # ends by itself
+        self.assertEqual(done.returncode, 4, done.stderr)
+
+    def test_what_cannot_be_is_named(self):
+        """Goal: exit code 2 and the way out, before anything is dialled. Method: one of each."""
+        keys = self.keys_file()
+        for arguments, said in (
+                (["--streams", "myOrder"], "UPBIT_ACCESS_KEY is not set"),
+                (["--streams", "myOrder"], "--keys FILE"),
+                (["--streams", "myOrder", "--keys", self.folder / "none"], "No such file"),
+                (["--streams", "myOrder", "--keys", keys, "--endpoint", "sim"], "of its own"),
+                (["KRW-BTC", "--keys", keys], "no stream needs keys"),
+                (["KRW-BTC", "--streams", "myAsset", "--keys", keys], "whole account"),
+                (["--streams", "ticker,myAsset", "--keys", keys], "no market codes"),
+                (["--streams", "myOrders"], "myOrder, myAsset, announcement"),
+                (["--streams", "myOrder", "--keys", keys, "--endpoint", "wss://127.0.0.1:1"],
+                 "keys_host")):
+            done = self.record(*arguments)
+            self.assertEqual((done.returncode, done.stdout), (2, ""), (arguments, done.stderr))
+            self.assertIn(said, done.stderr)
+        self.keys_file(mode=0o644)
+        done = self.record("--streams", "myOrder", "--keys", keys)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("chmod 600", done.stderr)
+
+
 class Replay(Program):
     def test_bounds_codes_and_types(self):
         """Goal: parts of a day. Method: counts that are known."""

@@ -294,11 +294,12 @@ TEST(Record, a_name_that_is_taken_and_a_missing_folder_are_refused) {
   EXPECT_EQ(first.value().metrics().recorder.state, RecorderState::recording);
   const auto second = Feed::create(config);
   ASSERT_FALSE(second.ok());
+  EXPECT_EQ(second.error().code, Errc::bad_config);
   EXPECT_NE(second.error().message.find("another recording"), std::string::npos);
   config.record.directory += "/nowhere";
   const auto nowhere = Feed::create(config);
   ASSERT_FALSE(nowhere.ok());
-  EXPECT_EQ(nowhere.error().code, Errc::system);
+  EXPECT_EQ(nowhere.error().code, Errc::bad_config);
   EXPECT_NE(nowhere.error().message.find(config.record.directory), std::string::npos);
 }
 

@@ -376,7 +376,10 @@ TEST(ReplayOptions, what_cannot_be_is_refused_by_name) {
   says(message(Feed::replay(paths, {.codes = {"btc"}})), "codes has \"btc\"");
   says(message(Feed::replay(paths, {.kinds = {EventKind::status}})), "kinds has \"status\"");
   says(message(Feed::replay(std::vector<std::string>{})), "capture_paths is empty");
-  says(message(Feed::replay({json, json}, {})), "says no times");
+  std::filesystem::copy(json, json + "2");
+  says(message(Feed::replay({json, json + "2"}, {})), "says no times");
+  std::filesystem::create_symlink(paths[0], json + "3");
+  says(message(Feed::replay({paths[0], json + "3"}, {})), "is named twice, first as");
   says(message(Feed::replay(std::vector<std::string>{json}, {.speed = 1})), "says no times");
   says(message(Feed::replay({paths[0], json + "x"}, {})), "plain.jsonlx");
   FeedConfig config;

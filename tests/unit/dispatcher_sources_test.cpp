@@ -336,6 +336,101 @@ TEST(DispatcherSources, a_lost_connection_takes_only_its_own_books) {
                                "gap orderbook 0..0 epoch 1>2 closed_by_peer", "book 4 live"}));
 }
 
+// Goal: in a replay nobody knows the plan: a stream moves to the connection that begins to send it,
+// and back with a snapshot; nothing is lost, repeated or taken back, whatever the connections'
+// numbers. Method: two connections that no plan has interleaved; a client that comes meanwhile.
+TEST(DispatcherSources, a_recorded_move_is_told_by_its_events) {
+  PipelineHarness pipe;
+  detail::ReplayClock now{0};
+  pipe.dispatcher.replay_into(now, 64);
+  Told told;
+  const auto trades = pipe.subscribe(EventKind::trade, {"KRW-BTC"}, told.trades());
+  const auto books = pipe.subscribe(EventKind::orderbook, {"KRW-BTC"}, told.books());
+  pipe.poll();
+  const auto speak = [&pipe](std::uint32_t connection, std::uint32_t epoch) {
+    pipe.connection = connection;
+    pipe.epoch = epoch;
+  };
+  speak(33, 5);
+  pipe.push(PipelineHarness::trade("KRW-BTC", 1));
+  pipe.push(PipelineHarness::book("KRW-BTC", 10, 100));
+  speak(40, 2);
+  pipe.push(PipelineHarness::book("KRW-BTC", 9, 90, 5, "SNAPSHOT"));  // older than what is known
+  pipe.push(PipelineHarness::trade("KRW-BTC", 2, "SNAPSHOT"));
+  speak(33, 5);
+  pipe.push(PipelineHarness::trade("KRW-BTC", 2));
+  pipe.push(PipelineHarness::trade("KRW-BTC", 3));
+  pipe.push(PipelineHarness::book("KRW-BTC", 11, 110));
+  speak(40, 2);
+  pipe.push(PipelineHarness::trade("KRW-BTC", 3));
+  pipe.push(PipelineHarness::trade("KRW-BTC", 4));
+  pipe.push(PipelineHarness::book("KRW-BTC", 12, 120));
+  speak(33, 5);
+  pipe.push(PipelineHarness::book("KRW-BTC", 13, 130));  // the other one speaks now
+  pipe.drain();
+  const auto tickers = pipe.subscribe(EventKind::ticker, {"KRW-BTC"}, told.tickers());
+  pipe.poll();
+  EXPECT_EQ(pipe.changed, 0U);  // there is nobody to ask
+  pipe.push(PipelineHarness::trade("KRW-BTC", 4, "SNAPSHOT"));
+  pipe.push(PipelineHarness::book("KRW-BTC", 14, 140, 5, "SNAPSHOT"));
+  pipe.push(PipelineHarness::trade("KRW-BTC", 5));
+  speak(40, 2);
+  pipe.push(PipelineHarness::trade("KRW-BTC", 5));
+  pipe.push(PipelineHarness::trade("KRW-BTC", 6));
+  pipe.push(PipelineHarness::book("KRW-BTC", 15, 150));
+  pipe.push(PipelineHarness::ticker("KRW-BTC", 7));
+  pipe.drain();
+  EXPECT_EQ(told.lines,
+            (Lines{"trade 1", "book 10 live", "trade 2", "trade 3", "book 11 live", "trade 4",
+                   "book 12 live", "book 14 live", "trade 5", "trade 6", "ticker 7"}));
+  EXPECT_EQ(now.load(), static_cast<std::int64_t>(pipe.frames));
+}
+
+// Goal: a realtime_only client is shown the snapshot with which a recorded move brings news, as it
+// was live, but not that of a reconnect long after. Method: a move; a lost connection 5 s later.
+TEST(DispatcherSources, a_recorded_move_ends_with_the_next_life_of_its_connection) {
+  PipelineHarness pipe;
+  detail::ReplayClock now{0};
+  pipe.dispatcher.replay_into(now, 64);
+  Told told;
+  const auto trades =
+      pipe.subscribe(EventKind::trade, {"KRW-BTC"}, told.trades(), StreamMode::realtime_only);
+  pipe.poll();
+  pipe.received_mono = MonoTime{1'000'000'000};
+  pipe.push(PipelineHarness::trade("KRW-BTC", 1));
+  pipe.connection = 1;
+  pipe.push(PipelineHarness::trade("KRW-BTC", 2, "SNAPSHOT"));
+  pipe.received_mono = MonoTime{6'000'000'000};
+  pipe.push_status(SessionState::live, SessionState::connecting);
+  pipe.epoch = 2;
+  pipe.push(PipelineHarness::trade("KRW-BTC", 3, "SNAPSHOT"));
+  pipe.push(PipelineHarness::trade("KRW-BTC", 4));
+  pipe.drain();
+  EXPECT_EQ(told.lines, (Lines{"trade 1", "trade 2", "trade 4"}));
+}
+
+// Goal: a replay may have more connections than any plan, and renewals of each. Method: one of
+// connection 63; what both lives bring is told once.
+TEST(DispatcherSources, a_recorded_renewal_of_any_connection_repeats_nothing) {
+  PipelineHarness pipe;
+  detail::ReplayClock now{0};
+  pipe.dispatcher.replay_into(now, 64);
+  Told told;
+  const auto trades = pipe.subscribe(EventKind::trade, {"KRW-BTC"}, told.trades());
+  pipe.poll();
+  pipe.connection = 63;
+  pipe.push(PipelineHarness::trade("KRW-BTC", 1));
+  pipe.push_status(SessionState::live, SessionState::live, StatusCause::renewed);
+  pipe.epoch = 2;
+  pipe.push(PipelineHarness::trade("KRW-BTC", 1, "SNAPSHOT"));
+  pipe.push(PipelineHarness::trade("KRW-BTC", 2));
+  pipe.epoch = 1;
+  pipe.push(PipelineHarness::trade("KRW-BTC", 2));
+  pipe.push(PipelineHarness::trade("KRW-BTC", 3));
+  pipe.drain();
+  EXPECT_EQ(told.lines, (Lines{"trade 1", "trade 2", "trade 3"}));
+}
+
 std::string my_order(std::string_view code) {
   return R"({"type":"myOrder","code":")" + std::string(code) +
          R"(","uuid":"ac2dc2a3-fce9-40a2-a4f6-5987c25c438f","ask_bid":"BID","order_type":"limit",)"

@@ -57,7 +57,9 @@ TEST_F(Upcap, every_flipped_bit_is_detected_and_located) {
       missing = read_block_header(std::span(file).subspan(*(next - 1)))->record_count;
     }
     ASSERT_EQ(all.frames.size(), written.size() - missing) << "bit " << bit;
-    ASSERT_EQ(all.bad[0].lost_records, missing) << "bit " << bit;
+    // Unknown only where the header of the last block, the index, is hit.
+    ASSERT_EQ(all.bad[0].lost_records.value_or(0), missing) << "bit " << bit;
+    ASSERT_TRUE(all.bad[0].lost_records || at >= *(blocks.end() - 2)) << "bit " << bit;
     expect_written(all, written);
     if (HasFatalFailure()) return;
   }

@@ -335,6 +335,30 @@ TEST_F(Upcap, packed_text_cut_or_damaged_is_reported) {
   EXPECT_NE(all.reasons[0].find("gzip data is damaged"), std::string::npos);
 }
 
+// Goal: behind a seek a damage counts the records of its own block, not those that were passed over.
+// Method: damage a block in the middle, seek to its first record.
+TEST_F(Upcap, a_damage_behind_a_seek_counts_its_own_records) {
+  std::mt19937_64 random(test_seed());
+  CaptureWriterConfig with = config();
+  with.block_bytes = 2'000;
+  const std::vector<OwnRecord> written = random_frames(random, 100, 300);
+  const std::string path = write(written, with);
+  std::string file = bytes_of(path);
+  const std::vector<std::size_t> blocks = block_offsets(file);
+  ASSERT_GE(blocks.size(), 6U);
+  const auto header = read_block_header(std::span(file).subspan(blocks[3]));
+  ASSERT_TRUE(header);
+  file[blocks[3] + kBlockHeaderBytes + 3] ^= 1;
+  put_bytes(path, file);
+  Result<CaptureReader> reader = CaptureReader::open(path);
+  ASSERT_TRUE(reader.ok());
+  ASSERT_TRUE(reader->seek(written[header->first_record].record.unix_ns).ok());
+  const Read all = read_all(*reader);
+  ASSERT_EQ(all.bad.size(), 1U);
+  EXPECT_EQ(all.bad[0].lost_records, header->record_count);
+  EXPECT_EQ(all.frames.size(), written.size() - header->first_record - header->record_count);
+}
+
 // Goal: seek works on text that says times, and refuses where there are none. Method: back and
 // forth over a packed and a plain file, a file of JSON lines, and a pipe.
 TEST_F(Upcap, seek_in_text_reads_again_from_the_start) {

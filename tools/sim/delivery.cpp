@@ -139,7 +139,8 @@ void Exchange::deliver(const Event& event) {
       deliver_stream(event, kStreamCandleFirst + event.candle_index);
       break;
   }
-  finished_ = totals_.realtime_frames_sent >= options_.frame_limit;
+  // A stop between a trade and the book it changed would leave a snapshot newer than the stream.
+  finished_ = totals_.realtime_frames_sent >= options_.frame_limit && market_->is_settled();
 }
 
 void Exchange::deliver_stream(const Event& event, std::size_t stream) {

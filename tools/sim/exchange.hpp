@@ -58,7 +58,8 @@ struct ExchangeOptions {
   std::int64_t start_time_ms = 0;
   /// The source stands still until the first request for realtime data.
   bool start_on_subscribe = false;
-  /// The source stops for good after the event that brings the REALTIME frames sent to this number.
+  /// The source stops for good once it has sent this many REALTIME frames, or a few more: whatever
+  /// has changed by then is sent.
   std::uint64_t frame_limit = std::numeric_limits<std::uint64_t>::max();
   std::int64_t idle_close_ms = 60'000;        ///< measured: 60.5 s (documented: 120 s)
   std::int64_t up_interval_ms = 10'000;       ///< server-wide tick of {"status":"UP"}

@@ -138,6 +138,8 @@ class Market {
   [[nodiscard]] std::int64_t next_due_us() const;
   /// Makes the next event, whatever time it is. Valid until the next call.
   const Event& step();
+  /// Whether every change has had its event: a snapshot now shows nothing that is still to come.
+  [[nodiscard]] bool is_settled() const { return ready_at_ == ready_.size(); }
 
   [[nodiscard]] const Trade& last_trade(std::uint32_t market) const;
   [[nodiscard]] const Ticker& ticker(std::uint32_t market) const;

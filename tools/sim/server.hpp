@@ -44,7 +44,8 @@ struct SimConfig {
   /// ahead, so that when they are due they only have to be sent (REST runs ahead by as much), and
   /// the server's thread is awake 100 us before.
   bool stamp_due = false;
-  /// Silence after the event that brings the realtime frames sent (all connections) to this number.
+  /// Silence once this many realtime frames were sent (all connections), or the few more that show
+  /// whatever has changed by then.
   std::uint64_t frame_limit = std::numeric_limits<std::uint64_t>::max();
   /// A connection with no frame in either direction for this long is cut without a close frame.
   std::chrono::milliseconds idle_close = std::chrono::seconds(60);

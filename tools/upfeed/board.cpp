@@ -40,6 +40,33 @@ void Board::add(const CandleEvent& event) {
   row_of(event).last = event.trade_price;
 }
 
+void Board::keep(std::string account_line) {
+  account_.push_front(std::move(account_line));
+  if (account_.size() > kAccountLinesKept) account_.pop_back();
+}
+
+void Board::add(const MyOrderEvent& event) {
+  std::string line = "order " + std::string(event.code.view());
+  for (const std::string_view word :
+       {to_string(event.ask_bid), to_string(event.order_type), to_string(event.state)}) {
+    line += " " + std::string(word);
+  }
+  keep(line + " " + event.price.to_string() + " x " + event.volume.to_string() + "  executed " +
+       event.executed_volume.to_string());
+}
+
+void Board::add(const MyAssetEvent& event) {
+  for (std::size_t i = 0; i < event.asset_count; ++i) {
+    const MyAsset& asset = event.assets()[i];
+    keep("balance " + std::string(asset.currency.view()) + " " + asset.balance.to_string() +
+         "  locked " + asset.locked.to_string());
+  }
+}
+
+void Board::add(const AnnouncementEvent& event) {
+  keep("announcement " + std::string(event.title()));
+}
+
 void Board::add(const StatusEvent& event) {
   news_ = describe(event);
   if (event.previous_state != SessionState::live || event.state == SessionState::live) return;

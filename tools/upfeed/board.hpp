@@ -34,6 +34,9 @@ class Board {
   void add(const TradeEvent& event);
   void add(const OrderbookEvent& event, const Book& book);
   void add(const CandleEvent& event);
+  void add(const MyOrderEvent& event);
+  void add(const MyAssetEvent& event);
+  void add(const AnnouncementEvent& event);
   void add(const StatusEvent& event);
   void add(const LossEvent& event);
   /// The board has no place for anything else.
@@ -44,6 +47,8 @@ class Board {
   [[nodiscard]] const std::optional<Book>& ladder() const noexcept { return ladder_; }
   /// Latest first.
   [[nodiscard]] const std::deque<TradeEvent>& trades() const noexcept { return trades_; }
+  /// What happened to the account, one line each, latest first.
+  [[nodiscard]] const std::deque<std::string>& account() const noexcept { return account_; }
   /// The last status that said something.
   [[nodiscard]] const std::string& news() const noexcept { return news_; }
   [[nodiscard]] std::size_t markets_seen() const noexcept;
@@ -51,12 +56,15 @@ class Board {
 
  private:
   BoardRow& row_of(const EventHeader& event);
+  void keep(std::string account_line);
 
   static constexpr std::size_t kTradesKept = 32;
+  static constexpr std::size_t kAccountLinesKept = 5;
   std::string ladder_code_;
   std::vector<BoardRow> rows_;
   std::optional<Book> ladder_;
   std::deque<TradeEvent> trades_;
+  std::deque<std::string> account_;
   std::string news_;
 };
 

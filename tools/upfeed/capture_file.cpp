@@ -89,7 +89,7 @@ CaptureItem CaptureFile::next(UpcapReader& reader) {
       return {.kind = CaptureItemKind::damage,
               .number = reader.record_number(),
               .offset_bytes = reader.damage().offset_bytes,
-              .lost_bytes = reader.damage().lost_bytes,
+              .lost_records = reader.damage().lost_records,
               .reason = reader.damage().reason,
               .torn = reader.damage().torn};
     case UpcapStep::record:

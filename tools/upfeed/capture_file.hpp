@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -34,9 +35,9 @@ struct CaptureItem {
   capture::CaptureRecord record{};
   std::uint64_t number = 0;        ///< of the record or line in its file, from 1
   std::uint64_t offset_bytes = 0;  ///< .upcap, unpacked: its block, or where the damage begins
-  std::uint64_t lost_bytes = 0;    ///< damage of an .upcap file
-  std::string_view reason{};       ///< damage; for a person
-  bool torn = false;               ///< damage: the file ends within it
+  std::optional<std::uint64_t> lost_records{};  ///< damage of .upcap; empty: cannot be told
+  std::string_view reason{};                    ///< damage; for a person
+  bool torn = false;                            ///< damage: the file ends within it
 };
 
 /// What a file says about itself; of text it grows while the file is read.

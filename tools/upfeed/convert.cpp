@@ -118,6 +118,7 @@ class Conversion {
     sink_.write(text_);
     if (!sink_.closed()) sink_.finish();
     left_out_.tell();
+    if (taken_ == 0) selection_.tell_nothing("convert");
     return sink_.exit_code(damaged_ ? kExitData : kExitOk);
   }
 
@@ -167,6 +168,7 @@ class Conversion {
       if (!selection_.wants(*event)) return;
     }
     begin();
+    ++taken_;
     const std::string_view left_out = writer_->put(item, event, text_);
     if (!left_out.empty()) left_out_.add(left_out, file_, item);
   }
@@ -187,6 +189,7 @@ class Conversion {
   LeftOut left_out_;
   std::string text_;
   std::uint64_t frames_ = 0;
+  std::uint64_t taken_ = 0;  ///< records that the selection wants
   std::int64_t first_unix_ns_ = 0;
   bool begun_ = false;
   bool damaged_ = false;

@@ -54,7 +54,7 @@ int run_demo(const DemoArguments& arguments) {
   options.config = std::move(*config);
   options.config.endpoint = exchange.value().endpoint();
   options.codes = codes;
-  options.streams = {.ticker = true, .trade = true, .orderbook = true, .candles = {}};
+  options.streams = {.ticker = true, .trade = true, .orderbook = true};
   options.output = screen ? LiveOutput::screen : LiveOutput::progress;
   options.seconds = arguments.seconds == 0 && !screen ? kSecondsInPipe : arguments.seconds;
   options.ladder_code = arguments.book;

@@ -56,13 +56,14 @@ Result<Endpoint> parse_address(const std::string& address) {
   return endpoint;
 }
 
-Result<Exchange> Exchange::open(const ExchangeArguments& arguments, const Endpoint& configured) {
+Result<Exchange> Exchange::open(const ExchangeArguments& arguments, const Endpoint& configured,
+                                const sim::SimConfig& simulated) {
   if (!arguments.ca_file.empty() && ::access(arguments.ca_file.c_str(), R_OK) != 0) {
     return Error{Errc::no_such_file,
                  "--ca " + arguments.ca_file + ": " + std::strerror(errno) +
                      "; give the PEM file of the exchange's certificate authority"};
   }
-  if (arguments.endpoint == "sim") return simulate({});
+  if (arguments.endpoint == "sim") return simulate(simulated);
   Exchange exchange;
   if (arguments.endpoint.empty()) {
     exchange.endpoint_ = configured;

@@ -28,10 +28,11 @@ void add_exchange_options(CLI::App& command, ExchangeArguments& arguments);
 
 class Exchange {
  public:
-  /// configured  taken where the arguments name none.
+  /// configured  taken where the arguments name none. simulated  for `sim`.
   /// errors  bad_config: an address or file that cannot be; system: the simulator did not start.
   [[nodiscard]] static Result<Exchange> open(const ExchangeArguments& arguments,
-                                             const Endpoint& configured = {});
+                                             const Endpoint& configured = {},
+                                             const sim::SimConfig& simulated = {});
   /// The simulator with this configuration, on any free port of the loopback.
   [[nodiscard]] static Result<Exchange> simulate(const sim::SimConfig& config);
 

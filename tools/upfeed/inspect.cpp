@@ -6,11 +6,9 @@
 #include <memory>
 
 #include "commands.hpp"
-#include "exit_codes.hpp"
 #include "inspection.hpp"
 #include "json.hpp"
-#include "output.hpp"
-#include "signals.hpp"
+#include "scan.hpp"
 #include "summary.hpp"
 #include "time_text.hpp"
 
@@ -26,20 +24,13 @@ struct InspectArguments {
   bool json = false;
 };
 
-/// One file, read to its end.
-struct Report {
-  const std::string& path;
-  const CaptureAbout& about;
-  const Inspection& found;
-  std::uint64_t stored_bytes = 0;
-  bool complete = true;
+using Report = Scanned<Inspection>;
 
-  [[nodiscard]] double ratio() const {
-    return stored_bytes == 0
-               ? 0
-               : static_cast<double>(found.payload_bytes()) / static_cast<double>(stored_bytes);
-  }
-};
+double ratio_of(const Report& report) {
+  return report.stored_bytes == 0 ? 0
+                                  : static_cast<double>(report.found.payload_bytes()) /
+                                        static_cast<double>(report.stored_bytes);
+}
 
 // --- as JSON
 
@@ -144,11 +135,11 @@ void add_rates(const Report& report, JsonWriter& json) {
         .close_object();
   }
   json.field("payload_bytes", found.payload_bytes()).field("stored_bytes", report.stored_bytes);
-  json.key("ratio").number(report.ratio(), 3);
+  json.key("ratio").number(ratio_of(report), 3);
 }
 
 void add_integrity(const Inspection& found, JsonWriter& json) {
-  json.field("damaged", found.damaged()).field("damages", found.damage_count());
+  json.field("damaged", found.flawed()).field("damages", found.damage_count());
   json.key("damage_list").open_list();
   for (const Inspection::Damage& damage : found.damages()) {
     json.open_object().field("place", damage.place).field("reason", damage.reason).close_object();
@@ -289,7 +280,7 @@ void append_sizes(const Report& report, std::string& out) {
   std::string text = bytes_text(report.found.payload_bytes()) + " of payload";
   if (report.stored_bytes > 0) {
     char ratio[64];
-    std::snprintf(ratio, sizeof ratio, ", ratio %.2f, %.0f bytes a frame", report.ratio(),
+    std::snprintf(ratio, sizeof ratio, ", ratio %.2f, %.0f bytes a frame", ratio_of(report),
                   report.found.frames() == 0 ? 0.0
                                              : static_cast<double>(report.stored_bytes) /
                                                    static_cast<double>(report.found.frames()));
@@ -306,7 +297,7 @@ void append_integrity(const Report& report, std::string& out) {
                  : grouped(found.records_lost()) + " records the recorder could not write, in " +
                        grouped(found.losses().size()) + " places",
              out);
-  if (!found.damaged()) {
+  if (!found.flawed()) {
     append_row("integrity", report.complete ? "whole" : "whole as far as it was read", out);
     return;
   }
@@ -320,48 +311,14 @@ void append_integrity(const Report& report, std::string& out) {
 }
 
 void append_text(const Report& report, std::string& out) {
-  out += report.path + "\n";
-  append_about(report, out);
-  append_streams(report.found, out);
-  append_time(report.found, out);
-  append_gaps(report.found, out);
-  append_sizes(report, out);
-  append_integrity(report, out);
-}
-
-int inspect_file(const std::string& path, const InspectArguments& arguments,
-                 std::int64_t silence_ns, Output& output) {
-  Result<CaptureFile> file = CaptureFile::open(path);
-  if (!file) {
-    say("upfeed inspect: " + file.error().message);
-    return kExitUsage;
-  }
-  const auto found = std::make_unique<Inspection>(silence_ns);
-  bool complete = false;
-  {
-    Progress progress(arguments.json);
-    while (!stop_requested()) {
-      const CaptureItem item = file->next();
-      complete = item.kind == CaptureItemKind::end;
-      if (complete) break;
-      found->add(*file, item);
-      if (progress.due()) {
-        progress.show(progress_text(file->position(), found->frames(), progress.seconds()));
-      }
-    }
-  }
-  const CaptureAbout about = file->about();
-  const Report report{path, about, *found, file->position().size_bytes, complete};
-  std::string text;
-  if (arguments.json) {
-    append_json(report, text);
-  } else {
-    append_text(report, text);
-  }
-  output.append(text);
-  output.flush();
-  if (!complete) say("upfeed inspect: interrupted; " + path + " was not read to its end");
-  return found->damaged() ? kExitData : kExitOk;
+  std::string text = report.path + "\n";
+  append_about(report, text);
+  append_streams(report.found, text);
+  append_time(report.found, text);
+  append_gaps(report.found, text);
+  append_sizes(report, text);
+  append_integrity(report, text);
+  out += printable(text);
 }
 
 int run_inspect(const InspectArguments& arguments) {
@@ -370,15 +327,12 @@ int run_inspect(const InspectArguments& arguments) {
     say("upfeed inspect: " + silence.error().message);
     return kExitUsage;
   }
-  Output output;
-  int worst = kExitOk;
-  for (const std::string& path : arguments.files) {
-    const int code = inspect_file(path, arguments, silence.value(), output);
-    // What could not be read at all outweighs what is damaged.
-    if (worst != kExitUsage && code != kExitOk) worst = code;
-    if (stop_requested() || output.closed()) break;
-  }
-  return output.exit_code(worst);
+  return scan_files<Inspection>(
+      "inspect", arguments.files, arguments.json,
+      [&silence] { return std::make_unique<Inspection>(silence.value()); },
+      [&arguments](const Report& report, std::string& out) {
+        arguments.json ? append_json(report, out) : append_text(report, out);
+      });
 }
 
 }  // namespace

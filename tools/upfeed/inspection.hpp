@@ -107,7 +107,7 @@ class Inspection {
   [[nodiscard]] const std::vector<Damage>& damages() const noexcept { return damages_; }
   [[nodiscard]] std::uint64_t damage_count() const noexcept { return damage_count_; }
   /// Something of the file, or a frame, cannot be read.
-  [[nodiscard]] bool damaged() const noexcept { return damage_count_ + refused_ > 0; }
+  [[nodiscard]] bool flawed() const noexcept { return damage_count_ + refused_ > 0; }
 
   static constexpr std::size_t kSilencesKept = 10;
   static constexpr std::size_t kDamagesKept = 100;

@@ -1,13 +1,17 @@
 #pragma once
 
 // JSON text, appended to a string. The caller opens and closes what it opened; commas come by
-// themselves.
+// themselves. Bytes that are no UTF-8 become U+FFFD.
 
+#include <algorithm>
 #include <charconv>
 #include <concepts>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
+
+#include "net/utf8.hpp"
 
 namespace upfeed::program {
 
@@ -77,11 +81,27 @@ class JsonWriter {
     const char last = out_.back();
     if (last != '{' && last != '[' && last != ':' && last != '\n') out_ += ',';
   }
+  /// Of the character of UTF-8 at the front; 0: there is none.
+  static std::size_t character_bytes(std::string_view text) {
+    for (std::size_t size = 2; size <= std::min(text.size(), std::size_t{4}); ++size) {
+      if (net::is_utf8(std::span(text).first(size))) return size;
+    }
+    return 0;
+  }
   void quote(std::string_view text) {
     constexpr std::string_view kHex = "0123456789abcdef";
+    constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
     out_ += '"';
-    for (const char c : text) {
+    for (std::size_t i = 0; i < text.size(); ++i) {
+      const char c = text[i];
       const auto byte = static_cast<unsigned char>(c);
+      if (byte >= 0x80) {
+        // Names of files are bytes; JSON is not.
+        const std::size_t size = character_bytes(text.substr(i));
+        out_ += size > 0 ? text.substr(i, size) : kReplacement;
+        i += size > 0 ? size - 1 : 0;
+        continue;
+      }
       if (c == '"' || c == '\\') {
         out_ += '\\';
         out_ += c;

@@ -96,6 +96,14 @@ std::string latency_line(const Tally& tally) {
   return line;
 }
 
+bool is_failed(const ConnectionMetrics& connection) {
+  return connection.state == SessionState::failed;
+}
+/// Every connection has failed for good.
+bool nothing_left(const std::vector<ConnectionMetrics>& connections) {
+  return !connections.empty() && std::all_of(connections.begin(), connections.end(), is_failed);
+}
+
 bool is_recording(LiveOutput output) {
   return output == LiveOutput::recording || output == LiveOutput::recording_text;
 }
@@ -164,7 +172,7 @@ class LiveRun {
   [[nodiscard]] bool over(const Feed& feed) const {
     return stop_requested() || handler_.full() || output_.closed() ||
            (options_.seconds > 0 && elapsed_seconds() >= options_.seconds) ||
-           feed.metrics().state == SessionState::failed;
+           nothing_left(used_connections(feed.metrics()));
   }
 
   /// One turn of the main thread; shorter than any deadline a person would notice.
@@ -223,7 +231,7 @@ class LiveRun {
     // Before the end of the connection makes every book a disconnected one.
     health_ = feed.health();
     recorded_path_ = feed.metrics().recorder.path;
-    const bool failed = feed.metrics().state == SessionState::failed;
+    const std::vector<ConnectionMetrics> connections = used_connections(feed.metrics());
     handler_.look([this](const Tally&, const Board& board) { books_live_ = board.books_live(); });
     output_.release();
     const Status stopped = feed.stop();
@@ -235,7 +243,7 @@ class LiveRun {
     if (const auto code = recording_verdict(feed.metrics().recorder, stopped)) return *code;
     if (!stopped) return fail(stopped.error());
     if (output_.closed() || stop_requested()) return output_.exit_code(kExitOk);
-    return verdict(failed);
+    return verdict(connections);
   }
 
   /// An exit code when what was asked to be recorded is not all in the files.
@@ -250,14 +258,20 @@ class LiveRun {
     return kExitLoss;
   }
 
-  [[nodiscard]] int verdict(bool failed) const {
+  [[nodiscard]] int verdict(const std::vector<ConnectionMetrics>& connections) const {
     std::uint64_t events = 0;
     handler_.look([&events](const Tally& tally, const Board&) { events = tally.total(); });
-    if (failed) {
-      say("upfeed " + options_.command + ": the connection failed for good");
+    const auto failed = std::find_if(connections.begin(), connections.end(), is_failed);
+    if (failed != connections.end()) {
+      say("upfeed " + options_.command + ": the " + std::string(to_string(failed->kind)) +
+          " connection failed for good");
       return kExitNetwork;
     }
-    if (events == 0) {
+    const bool connected =
+        std::any_of(connections.begin(), connections.end(),
+                    [](const ConnectionMetrics& each) { return each.connects != 0; });
+    // An account may have nothing to say for hours.
+    if (events == 0 && (options_.streams.of_markets() || !connected)) {
       say("upfeed " + options_.command + ": no data came from " + options_.exchange_name +
           "; the lines above say how far the connection came");
       return kExitNetwork;

@@ -13,8 +13,17 @@ namespace upfeed::program {
 namespace {
 
 /// What can be said against the arguments without asking anybody; empty: nothing.
-std::string complaint(const std::string& command, const LiveArguments& arguments) {
-  if (arguments.codes.empty() && !arguments.all) {
+std::string complaint(const std::string& command, const LiveArguments& arguments,
+                      const StreamChoice& streams) {
+  if (!streams.of_markets() && (!arguments.codes.empty() || arguments.all)) {
+    return "--streams " + arguments.streams +
+           ": is of the whole account; name a stream of markets beside it, or no code";
+  }
+  if (!streams.of_account() && !arguments.keys.empty()) {
+    return "--keys " + arguments.keys +
+           ": no stream needs keys; those of the account are myOrder, myAsset, announcement";
+  }
+  if (streams.of_markets() && arguments.codes.empty() && !arguments.all) {
     return "no market codes given; for example: upfeed " + command +
            " KRW-BTC KRW-ETH (upfeed markets lists all)";
   }
@@ -49,6 +58,34 @@ bool codes_exist(const std::string& command, const LiveArguments& arguments,
   return unknown.empty();
 }
 
+/// For streams of the account. The embedded exchange has one of its own, that trades by itself.
+/// errors  as ApiKeys' loaders; bad_config: keys for an exchange that takes no others.
+Status take_keys(const LiveArguments& arguments, FeedConfig& config, sim::SimConfig& simulated) {
+  if (arguments.exchange.endpoint != "sim") {
+    const bool from_file = !arguments.keys.empty();
+    auto keys = from_file ? ApiKeys::from_file(arguments.keys) : ApiKeys::from_environment();
+    if (!keys) {
+      const std::string& why = keys.error().message;
+      return Error{keys.error().code, from_file ? "--keys: " + why : why + " (--keys FILE)"};
+    }
+    config.keys = std::move(*keys);
+    return Done{};
+  }
+  if (!arguments.keys.empty()) {
+    return Error{Errc::bad_config,
+                 "--keys " + arguments.keys + ": --endpoint sim has an account of its own"};
+  }
+  constexpr std::string_view kKey = "of-the-embedded-exchange";
+  auto keys = std::make_shared<ApiKeys>();
+  keys->access_key = Secret(kKey);
+  keys->secret_key = Secret(kKey);
+  config.keys = std::move(keys);
+  config.keys_host = "localhost";
+  simulated.keys = {{std::string(kKey), std::string(kKey)}};
+  simulated.scenario.is_on = true;
+  return Done{};
+}
+
 /// Every market's code; empty: it cannot be learnt, which was told.
 std::vector<std::string> all_codes(const std::string& command, const Endpoint& endpoint) {
   std::vector<std::string> codes;
@@ -68,8 +105,12 @@ void add_live_options(CLI::App& command, LiveArguments& arguments) {
   command.add_option("CODE", arguments.codes, "Market codes, e.g. KRW-BTC");
   command
       .add_option("--streams", arguments.streams,
-                  "ticker, trade, orderbook, candle.1s, candle.1m ... candle.240m")
+                  "ticker, trade, orderbook, candle.1s, candle.1m ... candle.240m; of your account "
+                  "myOrder, myAsset, announcement")
       ->capture_default_str();
+  command.add_option("--keys", arguments.keys,
+                     "File with the keys of your account, readable by you alone; without it "
+                     "UPBIT_ACCESS_KEY and UPBIT_SECRET_KEY");
   command.add_option("--units", arguments.units, "Levels of an order book: 1, 5, 15 or 30")
       ->capture_default_str();
   command.add_option("--format", arguments.format,
@@ -87,9 +128,10 @@ std::variant<LivePlan, int> plan_live(const std::string& command, const LiveArgu
     say("upfeed " + command + ": " + message);
     return static_cast<int>(kExitUsage);
   };
-  if (const std::string text = complaint(command, arguments); !text.empty()) return refuse(text);
   Result<StreamChoice> streams = parse_streams(arguments.streams);
   if (!streams) return refuse(streams.error().message);
+  const std::string text = complaint(command, arguments, *streams);
+  if (!text.empty()) return refuse(text);
   Result<FeedConfig> config = configuration(arguments.config);
   if (!config) return refuse(config.error().message);
   if (!arguments.format.empty()) {
@@ -97,7 +139,13 @@ std::variant<LivePlan, int> plan_live(const std::string& command, const LiveArgu
     if (!format) return refuse(format.error().message);
     config->format = format.value();
   }
-  Result<Exchange> exchange = Exchange::open(arguments.exchange, config->endpoint);
+  sim::SimConfig simulated;
+  if (streams->of_account()) {
+    if (const Status taken = take_keys(arguments, *config, simulated); !taken) {
+      return refuse(taken.error().message);
+    }
+  }
+  Result<Exchange> exchange = Exchange::open(arguments.exchange, config->endpoint, simulated);
   if (!exchange) return refuse(exchange.error().message);
 
   LiveOptions options;
@@ -105,7 +153,7 @@ std::variant<LivePlan, int> plan_live(const std::string& command, const LiveArgu
   if (arguments.all) {
     options.codes = all_codes(command, exchange->endpoint());
     if (options.codes.empty()) return static_cast<int>(kExitNetwork);
-  } else if (!codes_exist(command, arguments, exchange->endpoint())) {
+  } else if (!options.codes.empty() && !codes_exist(command, arguments, exchange->endpoint())) {
     return static_cast<int>(kExitUsage);
   }
   if (stop_requested()) return static_cast<int>(kExitOk);
@@ -118,7 +166,7 @@ std::variant<LivePlan, int> plan_live(const std::string& command, const LiveArgu
   options.seconds = arguments.seconds;
   options.frames = arguments.frames;
   options.metrics = arguments.metrics;
-  options.ladder_code = options.codes.front();
+  if (!options.codes.empty()) options.ladder_code = options.codes.front();
   return LivePlan{std::move(*exchange), std::move(options)};
 }
 

@@ -22,6 +22,7 @@ struct LiveArguments {
   std::string streams = "ticker,trade,orderbook";
   unsigned units = 30;
   std::string format;  ///< empty: the configuration's
+  std::string keys;    ///< file; empty: the environment's
   ExchangeArguments exchange;
   ConfigArguments config;
   std::optional<MetricsAddress> metrics;

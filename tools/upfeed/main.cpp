@@ -10,10 +10,10 @@ namespace {
 
 constexpr const char* kEpilog =
     "Standard output holds data only, messages go to standard error.\n"
-    "Exit codes: 0 done (Ctrl-C and SIGTERM included); 1 internal error; 2 an argument or a file\n"
-    "that cannot be used; 3 parts of a file are damaged; 4 exchange unreachable, no data, or\n"
-    "address in use; 5 --seconds were over before --frames had come; 6 a recording is not whole;\n"
-    "128+n ended by a second signal n.";
+    "Exit codes: 0 done (Ctrl-C, SIGTERM, SIGHUP included); 1 internal error; 2 an argument or a\n"
+    "file that cannot be used; 3 parts of a file are damaged; 4 exchange unreachable, no data, a\n"
+    "login refused, or address in use; 5 --seconds were over before --frames had come; 6 a\n"
+    "recording is not whole; 128+n ended by a second signal n.";
 
 int run(int argc, char** argv) {
   using namespace upfeed::program;
@@ -46,6 +46,7 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  upfeed::program::reserve_standard_streams();
   upfeed::program::install_signal_handlers();
   try {
     return run(argc, argv);

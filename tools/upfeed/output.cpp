@@ -1,5 +1,6 @@
 #include "output.hpp"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -64,13 +65,35 @@ int Output::exit_code(int otherwise) const noexcept {
   return failed_ ? kExitInternal : kExitOk;
 }
 
+std::string printable(std::string_view text) {
+  std::string shown(text);
+  for (std::size_t i = 0; i < shown.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(shown[i]);
+    const bool control = (byte < 0x20 && byte != '\n' && byte != '\t') || byte == 0x7F;
+    // U+0080 to U+009F are control characters, too.
+    const bool second =
+        byte == 0xC2 && i + 1 < shown.size() && static_cast<unsigned char>(shown[i + 1]) < 0xA0;
+    if (control) shown[i] = '?';
+    if (second) shown.replace(i, 2, "?");
+  }
+  return shown;
+}
+
 void say(std::string_view text) {
   // A line of progress may stand there.
   std::string line = stderr_is_terminal() ? "\r\033[K" : "";
-  line += text;
+  line += printable(text);
   line += '\n';
   // A message that nobody can read any more is not worth an error.
   static_cast<void>(write_all(STDERR_FILENO, line));
+}
+
+void reserve_standard_streams() {
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(fd, F_GETFD) != -1 || errno != EBADF) continue;
+    // The lowest free number is taken: this one.
+    static_cast<void>(::open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY));
+  }
 }
 
 bool stdout_is_terminal() {

@@ -45,8 +45,15 @@ class Output {
   bool failed_ = false;  // main thread only
 };
 
-/// One line on standard error.
+/// Text of files and peers for a terminal: control characters, which could change what it shows or
+/// does, become '?'; line ends and tabs stay.
+[[nodiscard]] std::string printable(std::string_view text);
+/// One line on standard error; made printable.
 void say(std::string_view text);
+
+/// Descriptors 0 to 2 that are not open (`>&-`) become ones that fail, so that no file that is
+/// opened later is taken for standard output. Before anything is opened.
+void reserve_standard_streams();
 
 /// Whether a person is looking at standard output.
 [[nodiscard]] bool stdout_is_terminal();

@@ -171,6 +171,8 @@ Result<std::int64_t> first_time(const std::vector<std::string>& files) {
   return first;
 }
 
+constexpr std::int64_t kFirstNs = 1;
+
 Result<ReplayOptions> make_options(const ReplayArguments& arguments, const Selection& selection) {
   ReplayOptions options;
   const Result<double> speed = parse_speed("--speed", arguments.speed);
@@ -183,7 +185,8 @@ Result<ReplayOptions> make_options(const ReplayArguments& arguments, const Selec
     first_unix_ns = first.value();
   }
   if (selection.from) options.from_unix_ns = selection.from->unix_ns(first_unix_ns);
-  if (selection.to) options.to_unix_ns = selection.to->unix_ns(first_unix_ns);
+  // 0 would be no bound.
+  if (selection.to) options.to_unix_ns = std::max(selection.to->unix_ns(first_unix_ns), kFirstNs);
   for (const MarketCode& code : selection.codes) options.codes.emplace_back(code.view());
   for (const StreamKind& type : selection.types) options.kinds.push_back(type.kind);
   return options;
@@ -271,6 +274,7 @@ int run_replay(const ReplayArguments& arguments) {
   output.append(text);
   output.flush();
   if (!outcome.complete) say("upfeed replay: interrupted; the counts are those of the part read");
+  if (outcome.complete && witness.hash.event_count() == 0) selection.value().tell_nothing("replay");
   const bool damaged = damaged_frames(outcome.metrics) + witness.damages > 0;
   return output.exit_code(damaged ? kExitData : kExitOk);
 }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "output.hpp"
 #include "signals.hpp"
 
 namespace upfeed::program {
@@ -93,7 +94,9 @@ void Screen::draw(const std::string& lines) {
 }
 
 Line& Line::text(std::string_view text, Colour colour) {
-  const std::string_view shown = cut(text, left_);
+  std::string shown = printable(text);
+  std::replace(shown.begin(), shown.end(), '\n', ' ');
+  shown.resize(cut(shown, left_).size());
   left_ -= width(shown);
   out_ += escape(colour);
   out_ += shown;

@@ -3,6 +3,8 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 
+#include "output.hpp"
+
 namespace upfeed::program {
 namespace {
 
@@ -88,6 +90,13 @@ Result<Selection> Selection::parse(const SelectionArguments& arguments) {
     selection.types.push_back(*type);
   }
   return selection;
+}
+
+void Selection::tell_nothing(std::string_view command) const {
+  if (!by_time() && !by_stream()) return;
+  say("upfeed " + std::string(command) +
+      ": nothing matches the times, codes and types that were asked for; upfeed inspect tells what "
+      "is there");
 }
 
 bool Selection::wants(const EventHeader& event) const noexcept {

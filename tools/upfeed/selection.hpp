@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "time_text.hpp"
@@ -46,6 +47,8 @@ struct Selection {
   [[nodiscard]] bool by_time() const noexcept { return from || to; }
   [[nodiscard]] bool by_stream() const noexcept { return !codes.empty() || !types.empty(); }
   [[nodiscard]] bool wants(const EventHeader& event) const noexcept;
+  /// Tells on standard error that nothing was chosen by it, where something was to be.
+  void tell_nothing(std::string_view command) const;
   [[nodiscard]] bool wants_time(std::int64_t unix_ns, std::int64_t first_unix_ns) const noexcept {
     return (!from || unix_ns >= from->unix_ns(first_unix_ns)) &&
            (!to || unix_ns < to->unix_ns(first_unix_ns));

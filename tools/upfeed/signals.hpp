@@ -1,8 +1,9 @@
 #pragma once
 
-// Ctrl-C and SIGTERM. The first one sets a flag, so that the command ends in good order with its
-// summary; the second one ends the program at once with 128 + n. SIGPIPE is ignored: a closed
-// standard output shows as an error of the write instead.
+// Ctrl-C, SIGTERM and the end of the terminal (SIGHUP; not under nohup). The first one sets a flag,
+// so that the command ends in good order with its summary; the second one ends the program at once
+// with 128 + n. SIGPIPE and SIGXFSZ are ignored: a closed standard output, or a file that may not
+// grow, shows as an error of the write instead.
 
 namespace upfeed::program {
 

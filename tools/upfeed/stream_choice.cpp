@@ -8,7 +8,8 @@ namespace {
 
 constexpr std::string_view kCandle = "candle.";
 constexpr std::string_view kStreams =
-    "ticker, trade, orderbook, candle.1s, candle.1m, 3m, 5m, 10m, 15m, 30m, 60m, 240m";
+    "ticker, trade, orderbook, candle.1s, candle.1m, 3m, 5m, 10m, 15m, 30m, 60m, 240m, and of your "
+    "account myOrder, myAsset, announcement";
 
 Error bad_stream(std::string_view name) {
   return {Errc::bad_config, "--streams: there is no stream \"" + std::string(name) +
@@ -27,10 +28,13 @@ bool add_candle(std::string_view unit_name, std::vector<CandleUnit>& candles) {
 
 bool add_stream(std::string_view name, StreamChoice& choice) {
   if (name.starts_with(kCandle)) return add_candle(name.substr(kCandle.size()), choice.candles);
-  bool* const flag = name == "ticker"      ? &choice.ticker
-                     : name == "trade"     ? &choice.trade
-                     : name == "orderbook" ? &choice.orderbook
-                                           : nullptr;
+  bool* const flag = name == "ticker"         ? &choice.ticker
+                     : name == "trade"        ? &choice.trade
+                     : name == "orderbook"    ? &choice.orderbook
+                     : name == "myOrder"      ? &choice.my_order
+                     : name == "myAsset"      ? &choice.my_asset
+                     : name == "announcement" ? &choice.announcement
+                                              : nullptr;
   if (flag != nullptr) *flag = true;
   return flag != nullptr;
 }
@@ -67,6 +71,9 @@ Status subscribe(Client& client, const std::vector<std::string>& codes,
   for (const CandleUnit unit : choice.candles) {
     if (status) status = status_of(client.subscribe_candle(unit, codes));
   }
+  if (status && choice.my_order) status = status_of(client.subscribe_my_order());
+  if (status && choice.my_asset) status = status_of(client.subscribe_my_asset());
+  if (status && choice.announcement) status = status_of(client.subscribe_announcement());
   return status;
 }
 

@@ -63,9 +63,7 @@ void add_condition(const LiveReport& report, JsonWriter& json) {
   json.key("health");
   append_json(report.health, json.raw_value());
   json.key("connections").open_list();
-  for (const ConnectionMetrics& each : report.metrics.connections) {
-    if (each.dials != 0 || each.streams_wanted != 0) add_connection(each, json);
-  }
+  for (const ConnectionMetrics& each : used_connections(report.metrics)) add_connection(each, json);
   json.close_list();
 }
 
@@ -92,6 +90,14 @@ double frames_per_second(const LiveReport& report) {
 }
 
 }  // namespace
+
+std::vector<ConnectionMetrics> used_connections(const FeedMetrics& metrics) {
+  std::vector<ConnectionMetrics> used;
+  for (const ConnectionMetrics& each : metrics.connections) {
+    if (each.dials != 0 || each.streams_wanted != 0) used.push_back(each);
+  }
+  return used;
+}
 
 void append_json(const StreamCounts& counts, JsonWriter& json) {
   json.open_object();
@@ -204,7 +210,8 @@ std::string duration_text(std::uint64_t ns) {
 std::string accounting_text(const StreamCounts& counts) {
   return "received " + grouped(counts.received) + " = delivered " + grouped(counts.delivered) +
          " + conflated " + grouped(counts.conflated) + " + dropped " + grouped(counts.dropped) +
-         " + refused " + grouped(counts.refused) + " + queued " + grouped(counts.queued);
+         " + refused " + grouped(counts.refused) + " + superseded " + grouped(counts.superseded) +
+         " + queued " + grouped(counts.queued);
 }
 
 }  // namespace upfeed::program

@@ -48,7 +48,8 @@ std::optional<std::int64_t> duration_ns(std::string_view text) {
         std::find_if(kUnits.begin(), kUnits.end(), [&](const Unit& u) { return u.name == name; });
     if (unit == kUnits.end()) return {};
     const double ns = number * static_cast<double>(unit->ns);
-    if (ns > kSecondsMax * kSecond) return {};
+    // Said this way round, because "nan" is a number, too.
+    if (!(static_cast<double>(total) + ns <= kSecondsMax * kSecond)) return {};
     total += static_cast<std::int64_t>(ns);
     text.remove_prefix(name.size());
   }
@@ -61,10 +62,12 @@ std::optional<int> take_zone(std::string& text) {
   if (at == std::string::npos) return {};
   std::string digits = text.substr(at + 1);
   if (digits.size() == 5 && digits[2] == ':') digits.erase(2, 1);
-  int number = 0;
+  unsigned number = 0;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
   if (digits.size() != 4 || error != std::errc{} || end != digits.data() + digits.size()) return {};
-  const int minutes = number / 100 * 60 + number % 100;
+  constexpr unsigned kHoursMax = 14;  // Kiribati
+  if (number / 100 > kHoursMax || number % 100 > 59) return {};
+  const int minutes = static_cast<int>(number / 100 * 60 + number % 100);
   const bool east = text[at] == '+';
   text.resize(at);
   return east ? minutes : -minutes;

@@ -11,15 +11,33 @@ constexpr std::size_t kTradesRemembered = 4096;
 /// A file that is no capture behind its first lines would fill the memory.
 constexpr std::size_t kFindingsMax = 10'000;
 
+/// The total may be of more levels than are shown, and where sizes are written as doubles it is the
+/// rounded sum of rounded numbers; it is never less.
+bool total_too_small(const OrderbookEvent& event) {
+  using Field = OrderbookEvent::Field;
+  constexpr double kRounding = 1e-9;
+  WideQuantity asks;
+  WideQuantity bids;
+  for (std::size_t i = 0; i < event.unit_count; ++i) {
+    asks = asks + event.ask_size(i);
+    bids = bids + event.bid_size(i);
+  }
+  const auto less = [](const Decimal& total, WideQuantity sum) {
+    return total.to_double() < sum.to_double() * (1 - kRounding);
+  };
+  return (event.has(Field::total_ask_size) && less(event.total_ask_size, asks)) ||
+         (event.has(Field::total_bid_size) && less(event.total_bid_size, bids));
+}
+
 }  // namespace
 
-void Verification::find(std::string what, const CaptureFile& file, Place item, std::string text) {
+void Verification::find(std::string what, const CaptureFile& file, Item item, std::string text) {
   const auto found = std::find_if(findings_.begin(), findings_.end(),
                                   [&](const Finding& each) { return each.what == what; });
-  if (found != findings_.end()) {
-    ++found->count;
-  } else {
-    findings_.push_back({std::move(what), file.place(item), std::move(text), 1});
+  Finding& finding = found != findings_.end() ? *found : findings_.emplace_back();
+  if (finding.count++ == 0) finding.what = std::move(what);
+  if (finding.places.size() < kPlacesKept) {
+    finding.places.push_back({file.place(item), std::move(text)});
   }
 }
 
@@ -47,19 +65,21 @@ void Verification::add(const CaptureFile& file, const CaptureItem& item) {
   }
 }
 
-void Verification::add_damage(const CaptureFile& file, Place item) {
+void Verification::add_damage(const CaptureFile& file, Item item) {
   damage_before_ = true;
+  if (file.kind() == CaptureKind::upcap) {
+    missing_.records += item.lost_records.value_or(0);
+    missing_.all_known = missing_.all_known && item.lost_records.has_value();
+  }
   if (findings_.size() >= kFindingsMax) {
     find("further damage", file, item);
     return;
   }
   // Each is a place of its own, so none is counted into another.
-  std::string text(item.reason);
-  if (item.lost_bytes > 0) text += "; " + std::to_string(item.lost_bytes) + " bytes lost";
-  findings_.push_back({"damage", file.place(item), std::move(text), 1});
+  findings_.push_back({"damage", {{file.place(item), std::string(item.reason)}}, 1});
 }
 
-void Verification::check_number(const CaptureFile& file, Place item) {
+void Verification::check_number(const CaptureFile& file, Item item) {
   if (blocks_ == 0 || block_offset_ != item.offset_bytes) {
     block_offset_ = item.offset_bytes;
     ++blocks_;
@@ -68,11 +88,12 @@ void Verification::check_number(const CaptureFile& file, Place item) {
   if (item.number != last_number_ + 1 && !damage_before_) {
     find("record numbers that do not follow", file, item,
          "record " + std::to_string(last_number_ + 1) + " should come here");
+    if (item.number > last_number_) missing_.records += item.number - last_number_ - 1;
   }
   last_number_ = item.number;
 }
 
-void Verification::check_frame(const CaptureFile& file, Place item) {
+void Verification::check_frame(const CaptureFile& file, Item item) {
   FrameMeta meta;
   meta.connection = item.record.connection;
   meta.epoch = std::max(item.record.epoch, 1U);  // text says none
@@ -88,17 +109,19 @@ void Verification::check_frame(const CaptureFile& file, Place item) {
   }
 }
 
-void Verification::check_book(const OrderbookEvent& event, const CaptureFile& file, Place item) {
+void Verification::check_book(const OrderbookEvent& event, const CaptureFile& file, Item item) {
   ++books_;
   Book& book =
       book_of_[{event.connection, std::string(event.code.view()), event.level.to_string()}];
+  const std::string code(event.code.view());
+  if (total_too_small(event)) find("book total below the sum of its levels", file, item, code);
   const BookFault fault = book.apply(event).fault;
   // Of a planned renewal both lives of a connection are recorded side by side.
   if (fault == BookFault::none || fault == BookFault::old_epoch) return;
-  find("book " + std::string(to_string(fault)), file, item, std::string(event.code.view()));
+  find("book " + std::string(to_string(fault)), file, item, code);
 }
 
-void Verification::check_trade(const TradeEvent& event, const CaptureFile& file, Place item) {
+void Verification::check_trade(const TradeEvent& event, const CaptureFile& file, Item item) {
   ++trades_;
   const std::string code(event.code.view());
   if (event.sequential_id == 0) {

@@ -2,6 +2,10 @@
 
 // What `verify` checks in one file: the blocks' checksums and their order, every frame's decoding,
 // what the books and trades say.
+//
+//   book    Book::apply (upfeed/book.hpp): sorted, not crossed, no hole, nothing negative, time
+//           never back within a life of its connection; each side's total not below its levels
+//   trade   an id, and each id once
 
 #include <cstdint>
 #include <deque>
@@ -23,14 +27,26 @@ class Verification {
   /// Everything but the end.
   void add(const CaptureFile& file, const CaptureItem& item);
 
-  /// A mistake, where it is and in how many places it was met.
+  struct Place {
+    std::string where;
+    std::string text;  ///< more about it, e.g. its market; may be empty
+  };
+  /// A mistake, and where it was met: a damage is a finding of its own, of any other mistake the
+  /// first kPlacesKept places are kept.
   struct Finding {
-    std::string what;   ///< e.g. "book unsorted", "refused as bad_json"
-    std::string place;  ///< of the first
-    std::string text;   ///< more about the first; may be empty
+    std::string what;  ///< e.g. "book unsorted", "refused as bad_json"
+    std::vector<Place> places{};
     std::uint64_t count = 0;
   };
+  static constexpr std::size_t kPlacesKept = 20;
   [[nodiscard]] const std::vector<Finding>& findings() const noexcept { return findings_; }
+  [[nodiscard]] bool flawed() const noexcept { return !findings_.empty(); }
+  /// Records that a damage hides, or that were cut out between whole blocks.
+  struct Missing {
+    std::uint64_t records = 0;
+    bool all_known = true;  ///< false: there are more, nobody knows how many
+  };
+  [[nodiscard]] const Missing& missing() const noexcept { return missing_; }
   [[nodiscard]] std::uint64_t blocks() const noexcept { return blocks_; }
   [[nodiscard]] std::uint64_t records() const noexcept { return records_; }
   [[nodiscard]] std::uint64_t frames() const noexcept { return frames_; }
@@ -46,14 +62,14 @@ class Verification {
     std::unordered_set<std::uint64_t> ids;
     std::deque<std::uint64_t> order;
   };
-  using Place = const CaptureItem&;
+  using Item = const CaptureItem&;
 
-  void find(std::string what, const CaptureFile& file, Place item, std::string text = {});
-  void add_damage(const CaptureFile& file, Place item);
-  void check_number(const CaptureFile& file, Place item);
-  void check_frame(const CaptureFile& file, Place item);
-  void check_book(const OrderbookEvent& event, const CaptureFile& file, Place item);
-  void check_trade(const TradeEvent& event, const CaptureFile& file, Place item);
+  void find(std::string what, const CaptureFile& file, Item item, std::string text = {});
+  void add_damage(const CaptureFile& file, Item item);
+  void check_number(const CaptureFile& file, Item item);
+  void check_frame(const CaptureFile& file, Item item);
+  void check_book(const OrderbookEvent& event, const CaptureFile& file, Item item);
+  void check_trade(const TradeEvent& event, const CaptureFile& file, Item item);
 
   FrameDecoder decoder_;
   std::vector<Finding> findings_;
@@ -64,6 +80,7 @@ class Verification {
   std::uint64_t books_ = 0;
   std::uint64_t trades_ = 0;
   std::uint64_t records_lost_ = 0;
+  Missing missing_;
   std::uint64_t block_offset_ = 0;
   std::uint64_t last_number_ = 0;
   bool damage_before_ = false;

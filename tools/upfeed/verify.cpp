@@ -4,10 +4,8 @@
 #include <memory>
 
 #include "commands.hpp"
-#include "exit_codes.hpp"
 #include "json.hpp"
-#include "output.hpp"
-#include "signals.hpp"
+#include "scan.hpp"
 #include "summary.hpp"
 #include "verification.hpp"
 
@@ -15,20 +13,18 @@ namespace upfeed::program {
 namespace {
 
 constexpr std::size_t kFindingsShown = 50;
+constexpr std::size_t kPlacesShown = 5;  ///< of each
 
 struct VerifyArguments {
   std::vector<std::string> files;
   bool json = false;
 };
 
-/// One file, read to its end.
-struct Verdict {
-  const std::string& path;
-  const CaptureAbout& about;
-  const Verification& found;
-  bool complete = true;
-  [[nodiscard]] bool fine() const { return found.findings().empty() && complete; }
-};
+using Verdict = Scanned<Verification>;
+
+bool fine(const Verdict& verdict) {
+  return !verdict.found.flawed() && verdict.complete;
+}
 
 void append_json(const Verdict& verdict, std::string& out) {
   const Verification& found = verdict.found;
@@ -38,12 +34,14 @@ void append_json(const Verdict& verdict, std::string& out) {
       .field("file", verdict.path)
       .field("kind", to_string(verdict.about.kind))
       .field("complete", verdict.complete)
-      .field("ok", verdict.fine());
+      .field("ok", fine(verdict));
   if (verdict.about.kind == CaptureKind::upcap) {
     json.field("closed", verdict.about.closed)
         .field("blocks", found.blocks())
         .field("records", found.records())
-        .field("records_lost", found.records_lost());
+        .field("records_lost", found.records_lost())
+        .field("records_missing", found.missing().records)
+        .field("records_missing_known", found.missing().all_known);
   }
   json.field("frames", found.frames())
       .field("events", found.events())
@@ -52,22 +50,44 @@ void append_json(const Verdict& verdict, std::string& out) {
       .key("findings")
       .open_list();
   for (const Verification::Finding& each : found.findings()) {
-    json.open_object()
-        .field("what", each.what)
-        .field("count", each.count)
-        .field("place", each.place)
-        .field("text", each.text)
-        .close_object();
+    json.open_object().field("what", each.what).field("count", each.count);
+    json.key("places").open_list();
+    for (const Verification::Place& place : each.places) {
+      json.open_object().field("place", place.where).field("text", place.text).close_object();
+    }
+    json.close_list().close_object();
   }
   json.close_list().close_object();
   out += '\n';
 }
 
-void append_text(const Verdict& verdict, std::string& out) {
+void append_finding(const Verification::Finding& finding, std::string& out) {
+  if (finding.count > kPlacesShown) {
+    out += "  " + grouped(finding.count) + " times " + finding.what + ", first\n";
+  }
+  const std::size_t shown = std::min(finding.places.size(), kPlacesShown);
+  for (std::size_t i = 0; i < shown; ++i) {
+    const Verification::Place& place = finding.places[i];
+    out += "  " + place.where + ": " + finding.what;
+    if (!place.text.empty()) out += ": " + place.text;
+    out += '\n';
+  }
+}
+
+std::string missing_text(const Verification::Missing& missing) {
+  if (!missing.all_known) {
+    return missing.records == 0
+               ? "an unknown number of records is missing"
+               : grouped(missing.records) + " records are missing, and an unknown number more";
+  }
+  return grouped(missing.records) + " records are missing";
+}
+
+void append_text(const Verdict& verdict, std::string& printed) {
   const Verification& found = verdict.found;
-  out += verdict.path + (verdict.fine()             ? ": fine"
-                         : found.findings().empty() ? ": fine as far as it was read"
-                                                    : ": not whole");
+  std::string out = verdict.path + (fine(verdict)              ? ": fine"
+                                    : found.findings().empty() ? ": fine as far as it was read"
+                                                               : ": not whole");
   if (verdict.about.kind == CaptureKind::upcap) {
     out += ", " + grouped(found.blocks()) + " blocks with " + grouped(found.records()) +
            " records" + (verdict.about.closed ? "" : " (not closed by its recorder)");
@@ -77,64 +97,24 @@ void append_text(const Verdict& verdict, std::string& out) {
   if (found.records_lost() > 0) {
     out += ", " + grouped(found.records_lost()) + " records its recorder could not write";
   }
+  if (found.missing().records > 0 || !found.missing().all_known) {
+    out += "; " + missing_text(found.missing());
+  }
   out += '\n';
   const std::size_t shown = std::min(found.findings().size(), kFindingsShown);
-  for (std::size_t i = 0; i < shown; ++i) {
-    const Verification::Finding& each = found.findings()[i];
-    out += "  " + each.place + ": " + each.what;
-    if (!each.text.empty()) out += ": " + each.text;
-    if (each.count > 1) out += " (the first of " + grouped(each.count) + ")";
-    out += '\n';
-  }
+  for (std::size_t i = 0; i < shown; ++i) append_finding(found.findings()[i], out);
   if (shown < found.findings().size()) {
     out += "  and " + grouped(found.findings().size() - shown) + " more (all with --json)\n";
   }
-}
-
-int verify_file(const std::string& path, bool as_json, Output& output) {
-  Result<CaptureFile> file = CaptureFile::open(path);
-  if (!file) {
-    say("upfeed verify: " + file.error().message);
-    return kExitUsage;
-  }
-  const auto found = std::make_unique<Verification>();
-  bool complete = false;
-  {
-    Progress progress(as_json);
-    while (!stop_requested()) {
-      const CaptureItem item = file->next();
-      complete = item.kind == CaptureItemKind::end;
-      if (complete) break;
-      found->add(*file, item);
-      if (progress.due()) {
-        progress.show(progress_text(file->position(), found->frames(), progress.seconds()));
-      }
-    }
-  }
-  const CaptureAbout about = file->about();
-  const Verdict verdict{path, about, *found, complete};
-  std::string text;
-  if (as_json) {
-    append_json(verdict, text);
-  } else {
-    append_text(verdict, text);
-  }
-  output.append(text);
-  output.flush();
-  if (!complete) say("upfeed verify: interrupted; " + path + " was not read to its end");
-  return found->findings().empty() ? kExitOk : kExitData;
+  printed += printable(out);
 }
 
 int run_verify(const VerifyArguments& arguments) {
-  Output output;
-  int worst = kExitOk;
-  for (const std::string& path : arguments.files) {
-    const int code = verify_file(path, arguments.json, output);
-    // What could not be read at all outweighs what is damaged.
-    if (worst != kExitUsage && code != kExitOk) worst = code;
-    if (stop_requested() || output.closed()) break;
-  }
-  return output.exit_code(worst);
+  return scan_files<Verification>(
+      "verify", arguments.files, arguments.json, [] { return std::make_unique<Verification>(); },
+      [&arguments](const Verdict& verdict, std::string& out) {
+        arguments.json ? append_json(verdict, out) : append_text(verdict, out);
+      });
 }
 
 }  // namespace

@@ -138,7 +138,9 @@ std::string View::render(const ViewInput& input, Screen::Size size) {
   update_rates(input);
   std::string out;
   add_header(input, size.columns, out);
-  const std::size_t rows = size.rows > kHeaderRows ? size.rows - kHeaderRows : 0;
+  for (const std::string& line : input.board.account()) out += Line(size.columns).text(line).take();
+  const std::size_t taken = kHeaderRows + input.board.account().size();
+  const std::size_t rows = size.rows > taken ? size.rows - taken : 0;
   const std::size_t depth = std::clamp<std::size_t>(rows / 4, 1, 15);
   const std::size_t ladder_rows = 2 * depth + 1;
   if (rows > ladder_rows + 1) {
@@ -183,14 +185,16 @@ std::vector<std::size_t> View::busiest(const Board& board, std::size_t count) co
 void View::add_header(const ViewInput& input, std::size_t columns, std::string& out) const {
   char rate[64];
   std::snprintf(rate, sizeof rate, "  %.0f frames/s  ", frames_per_second_);
-  const bool live = input.metrics.state == SessionState::live;
+  const auto used = used_connections(input.metrics);
+  const SessionState state = used.empty() ? input.metrics.state : used.front().state;
+  const bool live = state == SessionState::live;
   char clock[32];
   std::snprintf(clock, sizeof clock, "  %.0f s", input.seconds);
   out += Line(columns)
              .text(input.title, Colour::bold)
              .text("  ")
-             .text(to_string(input.metrics.state), live ? Colour::green : Colour::yellow)
-             .text("  epoch " + std::to_string(input.metrics.epoch))
+             .text(to_string(state), live ? Colour::green : Colour::yellow)
+             .text("  epoch " + std::to_string(used.empty() ? 0 : used.front().epoch))
              .text(rate, Colour::bold)
              .text(grouped(input.board.books_live()) + " of " +
                    grouped(input.board.markets_seen()) + " books live")

@@ -3,6 +3,7 @@
 // The picture of a live feed:
 //
 //   state, frames/s, health, accounting, latencies
+//   what happened to the account, where that is watched
 //   busiest markets: last, change, best bid and ask, spread, book state and age
 //   one whole book with bars          | the last trades
 

@@ -71,11 +71,11 @@ enum class CaptureStep : std::uint8_t {
 struct CaptureBadLine {
   std::uint64_t line = 0;   ///< from 1; .upcap: number of the last record read
   std::string_view reason;  ///< one line for a person, without the line number; .upcap: it names
-                            ///< the file, the offset and how many bytes are lost
+                            ///< the file, the offset and how much is lost
   bool torn = false;        ///< the file ends within this line or block
   std::uint64_t offset_bytes = 0;  ///< .upcap: where the lost bytes begin in the unpacked file
   std::uint64_t lost_bytes = 0;    ///< .upcap: up to the next whole block, or the end
-  std::uint64_t lost_records = 0;  ///< .upcap: in them; 0: cannot be told
+  std::optional<std::uint64_t> lost_records{};  ///< .upcap: in them; empty: cannot be told
 };
 
 /// What the tool that wrote the file said about itself; grows while the file is read.

@@ -104,7 +104,7 @@ class Feed {
   /// that of the files, each time. The end is a StatusEvent of connection 0 with cause
   /// end_of_capture. See upfeed/capture.hpp for the files it reads. config  settings of connections
   /// are not used, and nothing may be recorded. errors  bad_config, bad_option, bad_code,
-  /// no_such_file, bad_capture (a pipe; several captures,
+  /// no_such_file, bad_capture (a pipe; a file named twice; several captures,
   ///         a speed or bounds where one says no times), system.
   [[nodiscard]] static Result<Feed> replay(const std::vector<std::string>& capture_paths,
                                            const ReplayOptions& options = {},
@@ -164,10 +164,10 @@ class Feed {
 
   /// Spreads the market streams over the public connections in another way, without a loss: a
   /// stream that moves flows on both connections until the new one carries it. Pinned streams stay.
-  /// threads  any. errors: bad_config (connections), stopped.
+  /// threads  any. errors: bad_config (connections; of a replay), stopped.
   Status reshard(const Sharding& sharding);
   /// Which connection carries what, in the order of the connections; a stream that moves is listed
-  /// twice. Any thread.
+  /// twice. Empty in a replay. Any thread.
   [[nodiscard]] std::vector<PlannedStream> plan() const;
 
   /// Asks the exchange on each live connection what it believes to serve (LIST_SUBSCRIPTIONS). What
