@@ -33,28 +33,35 @@ class Commas {
     const auto size = static_cast<std::size_t>(end - begin);
     if (size > UINT16_MAX) return false;
     begin_ = begin;
-    count_ = 0;
+    constexpr std::uint64_t kWhole = ~std::uint64_t{0};
+    std::size_t count = 0;
     std::size_t offset = 0;
     __m256i base = _mm256_setzero_si256();
+    // The block that is kNumber blocks behind offset, of which only kept counts.
+    const auto list = [&]<std::size_t kNumber>(std::uint64_t kept) __attribute__((always_inline)) {
+      const std::size_t found = list_block<kNumber>(begin + offset, kept, base, &places_[count]);
+      count += found;
+      return found <= kBlockCountMax;
+    };
     // Four blocks share what does not depend on the text.
     for (; offset + 4 * kBlock <= size; offset += 4 * kBlock) {
-      if (!list<0>(offset, ~std::uint64_t{0}, base) || !list<1>(offset, ~std::uint64_t{0}, base) ||
-          !list<2>(offset, ~std::uint64_t{0}, base) || !list<3>(offset, ~std::uint64_t{0}, base) ||
-          count_ > kCountMax) {
+      if (!list.template operator()<0>(kWhole) || !list.template operator()<1>(kWhole) ||
+          !list.template operator()<2>(kWhole) || !list.template operator()<3>(kWhole) ||
+          count > kCountMax) {
         return false;
       }
       base = _mm256_add_epi16(base, _mm256_set1_epi16(4 * kBlock));
     }
     for (; offset < size; offset += kBlock) {
-      if (!list<0>(offset, _bzhi_u64(~std::uint64_t{0}, static_cast<unsigned>(size - offset)),
-                   base)) {
-        return false;
-      }
+      const auto left = static_cast<unsigned>(size - offset);
+      if (!list.template operator()<0>(_bzhi_u64(kWhole, left))) return false;
       base = _mm256_add_epi16(base, _mm256_set1_epi16(kBlock));
     }
-    return count_ <= kCountMax;
+    count_ = count;
+    return count <= kCountMax;
   }
 
+  [[nodiscard]] UPFEED_ALWAYS_INLINE const char* begin() const { return begin_; }
   [[nodiscard]] UPFEED_ALWAYS_INLINE std::size_t count() const { return count_; }
   [[nodiscard]] UPFEED_ALWAYS_INLINE const char* operator[](std::size_t i) const {
     return begin_ + places_[i];
@@ -73,19 +80,18 @@ class Commas {
     return numbers;
   }();
 
-  /// The commas of the block that is kNumber blocks behind offset, of those characters in kept.
+  /// Writes the places of the commas of one block, no more than kBlockCountMax; returns how many
+  /// there are.
   template <std::size_t kNumber>
-  UPFEED_ALWAYS_INLINE bool list(std::size_t offset, std::uint64_t kept, __m256i base) {
-    const std::uint64_t commas =
-        kept & _mm512_cmpeq_epi8_mask(_mm512_loadu_si512(begin_ + offset + kNumber * kBlock),
-                                      _mm512_set1_epi8(','));
+  UPFEED_ALWAYS_INLINE static std::size_t list_block(const char* text, std::uint64_t kept,
+                                                     __m256i base, std::uint16_t* out) {
+    const __m512i block = _mm512_loadu_si512(text + kNumber * kBlock);
+    const std::uint64_t commas = kept & _mm512_cmpeq_epi8_mask(block, _mm512_set1_epi8(','));
     const __m512i numbers = _mm512_loadu_si512(kByteNumbers.data() + kNumber * kBlock);
     const __m128i found = _mm512_castsi512_si128(_mm512_maskz_compress_epi8(commas, numbers));
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(places_.data() + count_),
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out),
                         _mm256_add_epi16(_mm256_cvtepu8_epi16(found), base));
-    const auto more = static_cast<std::size_t>(_mm_popcnt_u64(commas));
-    count_ += more;
-    return more <= kBlockCountMax;
+    return static_cast<std::size_t>(_mm_popcnt_u64(commas));
   }
 
   // A list may be written beyond the end, and the count is looked at every four blocks.

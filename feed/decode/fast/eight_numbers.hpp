@@ -27,13 +27,6 @@
 
 namespace upfeed::detail {
 
-/// Hides from the compiler that this is a constant. Left to itself it makes some of them anew from
-/// three instructions for every number.
-template <class Vector>
-UPFEED_ALWAYS_INLINE Vector kept(Vector constant) {
-  __asm__("" : "+v"(constant));
-  return constant;
-}
 UPFEED_ALWAYS_INLINE __m512i load64(const void* at) {
   return _mm512_load_si512(at);
 }
@@ -60,13 +53,29 @@ constexpr std::array<Element, 64 / sizeof(Element)> in_order(ByIndex by_index) {
 
 struct EightNumbersTables {
   using Bytes = std::array<std::uint8_t, 64>;
-  using Words = std::array<std::int16_t, 8>;
+  using Words = std::array<std::uint16_t, 8>;
   static constexpr std::size_t kPowerCount = 16;
   using Powers = std::array<std::uint64_t, kPowerCount>;
 
   /// The words of numbers 0 to 7: the even ones, then the odd ones.
   static constexpr std::size_t word_of(std::size_t number) { return number / 2 + 4 * (number % 2); }
 
+  alignas(64) Bytes zero = in_order<std::uint8_t>([](auto) { return '0'; });
+  alignas(64) Bytes ten = in_order<std::uint8_t>([](auto) { return 10; });
+  alignas(64) Bytes point = in_order<std::uint8_t>([](auto) { return '.' - '0'; });
+  alignas(64) Bytes exponent = in_order<std::uint8_t>([](auto) { return 'E' - '0'; });
+  alignas(64) Bytes second_last = in_order<std::uint8_t>([](auto) { return 14; });
+  // Weights of neighbours that become one.
+  alignas(64) Bytes tens = in_order<std::uint8_t>([](auto i) { return i % 2 == 0 ? 10 : 1; });
+  alignas(64) std::array<std::uint16_t, 32> hundreds = in_order<std::uint16_t>([](auto i) {
+    return i % 2 == 0 ? 100 : 1;
+  });
+  alignas(64) std::array<std::uint16_t, 32> ten_thousands = in_order<std::uint16_t>([](auto i) {
+    return i % 2 == 0 ? 10'000 : 1;
+  });
+  alignas(64) std::array<std::uint64_t, 8> hundred_millions = in_order<std::uint64_t>([](auto) {
+    return 100'000'000;
+  });
   alignas(64) Bytes place = in_order<std::uint8_t>([](auto i) { return i % 16; });
   alignas(64) Bytes place_before = in_order<std::uint8_t>([](auto i) { return i % 16 - 1; });
   /// By the last byte but one, less '0', of which six bits count: characters of the exponent.
@@ -104,7 +113,20 @@ struct EightNumbersTables {
   }();
   // By where the E of the exponent is: nowhere, third last (E-8), second last (E8).
   alignas(16) Words digits_max{15, 12, 13};
-  alignas(16) Words exponent_signs{0, -1, 1};
+  alignas(16) Words exponent_signs{0, 0xFFFF, 1};
+  // In words:
+  static constexpr Words all(std::uint16_t word) {
+    return {word, word, word, word, word, word, word, word};
+  }
+  alignas(16) Words one = all(1);
+  alignas(16) Words minus_one = all(0xFFFF);
+  alignas(16) Words sixteen = all(16);
+  alignas(16) Words power_max = all(kPowerCount - 1);
+  alignas(16) Words low_byte = all(0xFF);
+  alignas(16) Words minus = all(('-' - '0') & 0xFF);
+  alignas(16) Words last = all(0x8000);
+  alignas(16) Words third_last = all(0x2000);
+  alignas(16) Words exponent_places = all(0x6000);
 };
 inline constexpr EightNumbersTables kEightNumbers;
 
@@ -118,70 +140,66 @@ class EightNumbers {
     std::uint32_t too_large;  ///< or one for each of them
 
     [[nodiscard]] UPFEED_ALWAYS_INLINE bool whole() const { return (wrong | too_large) == 0; }
-    [[nodiscard]] bool leaves_out(std::size_t number) const {
-      return ((wrong >> EightNumbersTables::word_of(number) | too_large >> number) & 1) != 0;
+    /// A bit for each number.
+    [[nodiscard]] unsigned left_out() const {
+      constexpr std::uint64_t kEachSecond = 0x5555'5555'5555'5555;
+      return static_cast<unsigned>(_pdep_u64(wrong & 0xF, kEachSecond) |
+                                   _pdep_u64(wrong >> 4, kEachSecond << 1)) |
+             too_large;
     }
   };
 
-  UPFEED_ALWAYS_INLINE EightNumbers()
-      : zero_(kept(_mm512_set1_epi8('0'))),
-        ten_(kept(_mm512_set1_epi8(10))),
-        point_(kept(_mm512_set1_epi8('.' - '0'))),
-        exponent_(kept(_mm512_set1_epi8('E' - '0'))),
-        second_last_(kept(_mm512_set1_epi8(14))),
-        tens_(kept(_mm512_set1_epi16(0x010A))),
-        hundreds_(kept(_mm512_set1_epi32(0x0001'0064))),
-        ten_thousands_(kept(_mm512_set1_epi32(0x0001'2710))),
-        hundred_millions_(kept(_mm512_set1_epi64(100'000'000))),
-        place_(kept(load64(kEightNumbers.place.data()))),
-        place_before_(kept(load64(kEightNumbers.place_before.data()))),
-        exponent_sizes_(kept(load64(kEightNumbers.exponent_sizes.data()))),
-        tails_(kept(load64(kEightNumbers.tails.data()))),
-        word_in_order_(kept(load64(kEightNumbers.word_in_order.data()))) {}
+  UPFEED_ALWAYS_INLINE EightNumbers() : tables_(&kEightNumbers) {
+    // Hides from the compiler that these are constants: it would make them anew for every number.
+    __asm__("" : "+r"(tables_));
+  }
 
   /// even, odd  the lanes. sizes  of the numbers in order; those that are not 1 to 16 are left out.
   /// decimals  by which the magnitude of each is moved.
   UPFEED_ALWAYS_INLINE Result read(__m512i even, __m512i odd, __m128i sizes,
                                    __m128i decimals) const {
-    const __m128i size = _mm_shuffle_epi8(sizes, load(kEightNumbers.even_then_odd.data()));
+    const __m128i size = _mm_shuffle_epi8(sizes, load(tables_->even_then_odd));
     const __m128i valid =
-        _mm_sllv_epi16(_mm_set1_epi16(-1), _mm_sub_epi16(_mm_set1_epi16(16), size));
+        _mm_sllv_epi16(load(tables_->minus_one), _mm_sub_epi16(load(tables_->sixteen), size));
     const std::uint64_t even_valid = low(valid);
     const std::uint64_t odd_valid = high(valid);
-    const __m512i even_values = _mm512_maskz_sub_epi8(even_valid, even, zero_);  // 0 in front
-    const __m512i odd_values = _mm512_maskz_sub_epi8(odd_valid, odd, zero_);
+    const __m512i even_values =
+        _mm512_maskz_sub_epi8(even_valid, even, load64(tables_->zero.data()));  // 0 in front
+    const __m512i odd_values = _mm512_maskz_sub_epi8(odd_valid, odd, load64(tables_->zero.data()));
 
-    const __m128i digits = words(_mm512_mask_cmplt_epu8_mask(even_valid, even_values, ten_),
-                                 _mm512_mask_cmplt_epu8_mask(odd_valid, odd_values, ten_));
-    const __m128i points = words(_mm512_cmpeq_epi8_mask(even_values, point_),
-                                 _mm512_cmpeq_epi8_mask(odd_values, point_));
-    const __m128i exponents = words(_mm512_cmpeq_epi8_mask(even_values, exponent_),
-                                    _mm512_cmpeq_epi8_mask(odd_values, exponent_));
+    const __m128i digits =
+        words(_mm512_mask_cmplt_epu8_mask(even_valid, even_values, load64(tables_->ten.data())),
+              _mm512_mask_cmplt_epu8_mask(odd_valid, odd_values, load64(tables_->ten.data())));
+    const __m128i points = words(_mm512_cmpeq_epi8_mask(even_values, load64(tables_->point.data())),
+                                 _mm512_cmpeq_epi8_mask(odd_values, load64(tables_->point.data())));
+    const __m128i exponents =
+        words(_mm512_cmpeq_epi8_mask(even_values, load64(tables_->exponent.data())),
+              _mm512_cmpeq_epi8_mask(odd_values, load64(tables_->exponent.data())));
     const __m128i not_zeros = words(_mm512_test_epi8_mask(even_values, even_values),
                                     _mm512_test_epi8_mask(odd_values, odd_values));
-    const __m128i tails =
-        _mm512_castsi512_si128(_mm512_permutex2var_epi8(even_values, tails_, odd_values));
+    const __m128i tails = _mm512_castsi512_si128(
+        _mm512_permutex2var_epi8(even_values, load64(tables_->tails.data()), odd_values));
 
-    const __m128i below_point = _mm_add_epi16(points, _mm_set1_epi16(-1));  // all where is none
-    const __m128i upto_point = _mm_or_si128(points, _mm_subs_epu16(points, _mm_set1_epi16(1)));
+    const __m128i below_point =
+        _mm_add_epi16(points, load(tables_->minus_one));  // all where is none
+    const __m128i upto_point = _mm_or_si128(points, _mm_subs_epu16(points, load(tables_->one)));
     const __m128i exponent_place = _mm_srli_epi16(exponents, 13);
-    const __m128i exponent = _mm_sign_epi16(_mm_srli_epi16(tails, 8),
-                                            by_place(exponent_place, kEightNumbers.exponent_signs));
-    const __m128i fraction = _mm_subs_epu16(by_place(exponent_place, kEightNumbers.digits_max),
+    const __m128i exponent =
+        _mm_sign_epi16(_mm_srli_epi16(tails, 8), by_place(exponent_place, tables_->exponent_signs));
+    const __m128i fraction = _mm_subs_epu16(by_place(exponent_place, tables_->digits_max),
                                             _mm_popcnt_epi16(below_point));
-    const __m128i even_decimals =
-        _mm_shuffle_epi8(decimals, load(kEightNumbers.even_then_odd.data()));
+    const __m128i even_decimals = _mm_shuffle_epi8(decimals, load(tables_->even_then_odd));
     const __m128i power = _mm_sub_epi16(_mm_add_epi16(exponent, even_decimals), fraction);
 
     const __m128i wrong = _mm_or_si128(
-        _mm_subs_epu16(power, _mm_set1_epi16(EightNumbersTables::kPowerCount - 1)),
+        _mm_subs_epu16(power, load(tables_->power_max)),
         wrong_grammar(valid, digits, points, below_point, exponents, not_zeros, tails));
     const __m512i mantissas = convert(even_values, low(upto_point), odd_values, high(upto_point));
-    const __m512i power_index =
-        _mm512_maskz_permutexvar_epi16(0x1111'1111, word_in_order_, _mm512_castsi128_si512(power));
+    const __m512i power_index = _mm512_maskz_permutexvar_epi16(
+        0x1111'1111, load64(tables_->word_in_order.data()), _mm512_castsi128_si512(power));
     const __mmask8 too_large =
-        _mm512_cmpgt_epu64_mask(mantissas, entries(kEightNumbers.mantissas_max, power_index));
-    return {_mm512_mullo_epi64(mantissas, entries(kEightNumbers.powers, power_index)),
+        _mm512_cmpgt_epu64_mask(mantissas, entries(tables_->mantissas_max, power_index));
+    return {_mm512_mullo_epi64(mantissas, entries(tables_->powers, power_index)),
             _cvtmask8_u32(_mm_test_epi16_mask(wrong, wrong)), _cvtmask8_u32(too_large)};
   }
 
@@ -193,9 +211,9 @@ class EightNumbers {
 
   /// Not 0 in the word of each number that is not in JSON's grammar, or has an exponent that is not
   /// E and a digit or E, minus and a digit.
-  UPFEED_ALWAYS_INLINE static __m128i wrong_grammar(__m128i valid, __m128i digits, __m128i points,
-                                                    __m128i below_point, __m128i exponents,
-                                                    __m128i not_zeros, __m128i tails) {
+  UPFEED_ALWAYS_INLINE __m128i wrong_grammar(__m128i valid, __m128i digits, __m128i points,
+                                             __m128i below_point, __m128i exponents,
+                                             __m128i not_zeros, __m128i tails) const {
     // Truth tables of a, b, c.
     constexpr int kEitherXor = 0x56;  // (a | b) ^ c
     constexpr int kEitherNot = 0x54;  // (a | b) & ~c
@@ -203,22 +221,20 @@ class EightNumbers {
     constexpr int kOrBoth = 0xF8;     // a | (b & c)
     constexpr int kOrFirst = 0xF4;    // a | (b & ~c)
     constexpr int kAny = 0xFE;        // a | b | c
-    const __m128i last = _mm_set1_epi16(INT16_MIN);
-    const __m128i third_last = _mm_set1_epi16(0x2000);
     const __m128i first = _mm_andnot_si128(_mm_slli_epi16(valid, 1), valid);
     const __m128i others = _mm_andnot_si128(digits, valid);
-    const __m128i long_exponents = _mm_and_si128(exponents, third_last);
+    const __m128i long_exponents = _mm_and_si128(exponents, load(tables_->third_last));
     const __m128i minus_due = _mm_slli_epi16(long_exponents, 1);
-    const __m128i minuses = _mm_cmpeq_epi16(_mm_and_si128(tails, _mm_set1_epi16(0xFF)),
-                                            _mm_set1_epi16(('-' - '0') & 0xFF));
+    const __m128i minuses =
+        _mm_cmpeq_epi16(_mm_and_si128(tails, load(tables_->low_byte)), load(tables_->minus));
 
     // Characters that have no place in a number.
     __m128i wrong = logic<kEitherXor>(_mm_or_si128(points, exponents), minus_due, others);
-    wrong = logic<kOrFirst>(wrong, exponents, _mm_set1_epi16(0x6000));
+    wrong = logic<kOrFirst>(wrong, exponents, load(tables_->exponent_places));
     wrong = logic<kOrFirst>(wrong, long_exponents, minuses);
     wrong = logic<kOrBoth>(wrong, points, below_point);  // several points
     // A digit first and last, and between two others, but for the minus.
-    wrong = logic<kAny>(wrong, logic<kEitherNot>(first, last, digits),
+    wrong = logic<kAny>(wrong, logic<kEitherNot>(first, load(tables_->last), digits),
                         logic<kBothXor>(others, _mm_slli_epi16(others, 1), minus_due));
     // A zero in front is the only digit there.
     return logic<kOrBoth>(wrong, _mm_slli_epi16(_mm_andnot_si128(not_zeros, first), 1), digits);
@@ -230,21 +246,27 @@ class EightNumbers {
                                        __m512i odd_values, std::uint64_t odd_upto_point) const {
     const __m512i eights = _mm512_madd_epi16(
         _mm512_packus_epi32(fours(even_values, even_upto_point), fours(odd_values, odd_upto_point)),
-        ten_thousands_);
-    return _mm512_add_epi64(_mm512_mul_epu32(eights, hundred_millions_),
+        load64(tables_->ten_thousands.data()));
+    return _mm512_add_epi64(_mm512_mul_epu32(eights, load64(tables_->hundred_millions.data())),
                             _mm512_srli_epi64(eights, 32));
   }
   /// The digits of four mantissas in groups of four.
   UPFEED_ALWAYS_INLINE __m512i fours(__m512i values, std::uint64_t upto_point) const {
-    const __m512i closed = _mm512_mask_shuffle_epi8(values, upto_point, values, place_before_);
+    const __m512i closed =
+        _mm512_mask_shuffle_epi8(values, upto_point, values, load64(tables_->place_before.data()));
     const __m512i exponent_size =
-        _mm512_permutexvar_epi8(_mm512_shuffle_epi8(values, second_last_), exponent_sizes_);
-    const __m512i mantissa = _mm512_shuffle_epi8(closed, _mm512_sub_epi8(place_, exponent_size));
-    return _mm512_madd_epi16(_mm512_maddubs_epi16(mantissa, tens_), hundreds_);
+        _mm512_permutexvar_epi8(_mm512_shuffle_epi8(values, load64(tables_->second_last.data())),
+                                load64(tables_->exponent_sizes.data()));
+    const __m512i mantissa =
+        _mm512_shuffle_epi8(closed, _mm512_sub_epi8(load64(tables_->place.data()), exponent_size));
+    return _mm512_madd_epi16(_mm512_maddubs_epi16(mantissa, load64(tables_->tens.data())),
+                             load64(tables_->hundreds.data()));
   }
 
-  UPFEED_ALWAYS_INLINE static __m128i load(const void* at) {
-    return _mm_load_si128(static_cast<const __m128i*>(at));
+  template <class Table>
+  UPFEED_ALWAYS_INLINE static __m128i load(const Table& table) {
+    static_assert(sizeof(table) == 16);
+    return _mm_load_si128(reinterpret_cast<const __m128i*>(table.data()));
   }
   UPFEED_ALWAYS_INLINE static __m128i words(std::uint64_t even, std::uint64_t odd) {
     return _mm_insert_epi64(_mm_cvtsi64_si128(static_cast<std::int64_t>(even)),
@@ -258,27 +280,14 @@ class EightNumbers {
   }
   UPFEED_ALWAYS_INLINE static __m128i by_place(__m128i place,
                                                const EightNumbersTables::Words& table) {
-    return _mm_permutexvar_epi16(place, load(table.data()));
+    return _mm_permutexvar_epi16(place, load(table));
   }
   UPFEED_ALWAYS_INLINE static __m512i entries(const EightNumbersTables::Powers& table,
                                               __m512i index) {
     return _mm512_permutex2var_epi64(load64(table.data()), index, load64(table.data() + 8));
   }
 
-  __m512i zero_;
-  __m512i ten_;
-  __m512i point_;
-  __m512i exponent_;
-  __m512i second_last_;
-  __m512i tens_;
-  __m512i hundreds_;
-  __m512i ten_thousands_;
-  __m512i hundred_millions_;
-  __m512i place_;
-  __m512i place_before_;
-  __m512i exponent_sizes_;
-  __m512i tails_;
-  __m512i word_in_order_;
+  const EightNumbersTables* tables_;
 };
 
 }  // namespace upfeed::detail

@@ -16,6 +16,7 @@
 #include <immintrin.h>
 
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -45,18 +46,26 @@ class UnitPairs {
     constexpr auto kFirstKey = join<1 + kUnitKey<UnitField::ask_price, kSimple>.size()>(
         std::string_view("["), kKeyText<UnitField::ask_price, kSimple>);
     if (!starts_with<kFirstKey>(places[opener] + kOpenerSize<kSimple>)) return false;
-    Pass pass{places, opener, {event.unit_array(), context.wide.data(), unit_count}};
+    const Frame frame{places.begin(), places.words() + opener};
+    Units units{event.unit_array(), context.wide.data(), unit_count};
+    const Numbers eight_numbers;
     __m128i key_sizes = load(kKeySizes<kSimple, true>);
+    unsigned any_zero = 0;
     std::size_t unit = 0;
     for (; unit + 2 < unit_count; unit += 2) {
-      if (!pass.template read<kSimple, false>(unit, key_sizes)) return false;
+      if (!read_two<kSimple, false>(eight_numbers, frame, unit, key_sizes, units, any_zero)) {
+        return false;
+      }
       key_sizes = load(kKeySizes<kSimple, false>);
     }
     // The last two, be one of them read before or not.
     if (unit_count > 2) key_sizes = load(kKeySizes<kSimple, false>);
-    if (!pass.template read<kSimple, true>(unit_count - 2, key_sizes)) return false;
-    if (pass.units.wide) Values::widen(pass.units);
-    finish_units(event, unit_count, context.wide, pass.units.wide, pass.any_zero);
+    unit = unit_count - 2;
+    if (!read_two<kSimple, true>(eight_numbers, frame, unit, key_sizes, units, any_zero)) {
+      return false;
+    }
+    if (units.wide) Values::widen(units);
+    finish_units(event, unit_count, context.wide, units.wide, any_zero != 0);
     return true;
   }
 
@@ -128,81 +137,81 @@ class UnitPairs {
     return _mm_load_si128(reinterpret_cast<const __m128i*>(words.data()));
   }
 
-  struct Pass {
-    const Places& places;
-    std::size_t opener;
-    Units units;
-    bool any_zero = false;  ///< a price may be 0
-    Numbers eight_numbers{};
+  struct Frame {
+    const char* begin;
+    const std::uint16_t* commas;  ///< from the one in front of the units' key on
 
-    /// kLast  there is no unit behind these two.
-    template <bool kSimple, bool kLast>
-    UPFEED_ALWAYS_INLINE bool read(std::size_t unit, __m128i key_sizes) {
-      const std::size_t comma = opener + 4 * unit;
-      const At end = places[comma + 8] - (kLast ? 2 : 1);  // of the last number
-      const __m512i even_first = join32(places[comma + 1] - 16, places[comma + 3] - 16);
-      const __m512i even_second = join32(places[comma + 5] - 16, places[comma + 7] - 16);
-      const __m512i odd_first = join32(places[comma + 2] - 16, places[comma + 4] - 17);
-      const __m512i odd_second = join32(places[comma + 6] - 16, end - 16);
-      unsigned wrong = kEvenKeys<kSimple>.differ(even_first, even_second);
-      if constexpr (kLast) {
-        wrong |= kOddKeys<kSimple>.differ(odd_first, odd_first) |
-                 kLastKeys<kSimple>.differ(odd_second, odd_second);
-      } else {
-        wrong |= kOddKeys<kSimple>.differ(odd_first, odd_second);
-      }
-      if (wrong != 0) return false;
-
-      const std::uint16_t* const words = places.words() + comma;
-      __m128i sizes =
-          _mm_sub_epi16(_mm_sub_epi16(load_words(words + 1), load_words(words)), key_sizes);
-      if (kLast) sizes = _mm_sub_epi16(sizes, _mm_set_epi16(1, 0, 0, 0, 0, 0, 0, 0));
-      constexpr int kNumbers = 0x88;  // lanes 0 and 2 of both
-      const auto numbers =
-          eight_numbers.read(_mm512_shuffle_i64x2(even_first, even_second, kNumbers),
-                             _mm512_shuffle_i64x2(odd_first, odd_second, kNumbers), sizes,
-                             _mm_set1_epi16(kFixedDecimals));
-      _mm512_storeu_si512(units.narrow + unit, numbers.magnitudes);
-      constexpr unsigned kPrices = 0x33;
-      any_zero |= (_mm512_testn_epi64_mask(numbers.magnitudes, numbers.magnitudes) & kPrices) != 0;
-      return numbers.whole() || read_left_out(numbers, sizes, unit, end);
-    }
-
-    __attribute__((noinline)) bool read_left_out(const typename Numbers::Result& numbers,
-                                                 __m128i number_sizes, std::size_t unit,
-                                                 At last_end) noexcept {
-      any_zero = true;
-      Words sizes;
-      _mm_storeu_si128(reinterpret_cast<__m128i*>(sizes.data()), number_sizes);
-      for (std::size_t i = 0; i < 8; ++i) {
-        if (!numbers.leaves_out(i)) continue;
-        const std::size_t comma = opener + 4 * unit + i + 1;
-        const At end = i == 7 ? last_end : places[comma] - (i == 3);
-        if (sizes[i] <= 0 || !read_alone(end - sizes[i], end, unit + i / 4, i % 4)) return false;
-      }
-      return true;
-    }
-    UPFEED_ALWAYS_INLINE bool read_alone(At at, At end, std::size_t index, std::size_t field) {
-      BookUnit& unit = units.narrow[index];
-      WideUnitSizes& exact = units.exact[index];
-      switch (static_cast<UnitField>(field)) {
-        case UnitField::ask_price:
-          return Values::read_level(at, end, unit.ask_price);
-        case UnitField::bid_price:
-          return Values::read_level(at, end, unit.bid_price);
-        case UnitField::ask_size:
-          return Values::template read_level<','>(at, end, unit.ask_size, exact.ask_size,
-                                                  units.wide);
-        case UnitField::bid_size:
-          return Values::template read_level<'}'>(at, end, unit.bid_size, exact.bid_size,
-                                                  units.wide);
-      }
-      return false;
-    }
-    UPFEED_ALWAYS_INLINE static __m128i load_words(const std::uint16_t* words) {
-      return _mm_loadu_si128(reinterpret_cast<const __m128i*>(words));
-    }
+    [[nodiscard]] UPFEED_ALWAYS_INLINE At comma(std::size_t i) const { return begin + commas[i]; }
   };
+
+  /// kLast  there is no unit behind these two. any_zero  not 0: a price may be 0.
+  template <bool kSimple, bool kLast>
+  UPFEED_ALWAYS_INLINE static bool read_two(const Numbers& eight_numbers, const Frame& frame,
+                                            std::size_t unit, __m128i key_sizes, Units& units,
+                                            unsigned& any_zero) {
+    const Frame here{frame.begin, frame.commas + 4 * unit};
+    const At end = here.comma(8) - (kLast ? 2 : 1);  // of the last number
+    const __m512i even_first = join32(here.comma(1) - 16, here.comma(3) - 16);
+    const __m512i even_second = join32(here.comma(5) - 16, here.comma(7) - 16);
+    const __m512i odd_first = join32(here.comma(2) - 16, here.comma(4) - 17);
+    const __m512i odd_second = join32(here.comma(6) - 16, end - 16);
+    unsigned wrong = kEvenKeys<kSimple>.differ(even_first, even_second);
+    if constexpr (kLast) {
+      wrong |= kOddKeys<kSimple>.differ(odd_first, odd_first) |
+               kLastKeys<kSimple>.differ(odd_second, odd_second);
+    } else {
+      wrong |= kOddKeys<kSimple>.differ(odd_first, odd_second);
+    }
+    if (wrong != 0) return false;
+
+    __m128i sizes = _mm_sub_epi16(
+        _mm_sub_epi16(load_words(here.commas + 1), load_words(here.commas)), key_sizes);
+    if (kLast) sizes = _mm_sub_epi16(sizes, _mm_set_epi16(1, 0, 0, 0, 0, 0, 0, 0));
+    constexpr int kNumbers = 0x88;  // lanes 0 and 2 of both
+    const auto numbers = eight_numbers.read(_mm512_shuffle_i64x2(even_first, even_second, kNumbers),
+                                            _mm512_shuffle_i64x2(odd_first, odd_second, kNumbers),
+                                            sizes, _mm_set1_epi16(kFixedDecimals));
+    _mm512_storeu_si512(units.narrow + unit, numbers.magnitudes);
+    constexpr unsigned kPrices = 0x33;
+    any_zero |= _mm512_testn_epi64_mask(numbers.magnitudes, numbers.magnitudes) & kPrices;
+    if (numbers.whole()) return true;
+    any_zero = 1;
+    return read_left_out(here, sizes, numbers.left_out(), end, units, unit);
+  }
+
+  /// left_out  a bit for each number. last_end  of the last one.
+  __attribute__((noinline)) static bool read_left_out(Frame here, __m128i number_sizes,
+                                                      unsigned left_out, At last_end, Units& units,
+                                                      std::size_t unit) noexcept {
+    Words sizes;
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(sizes.data()), number_sizes);
+    for (; left_out != 0; left_out &= left_out - 1) {
+      const auto i = static_cast<std::size_t>(std::countr_zero(left_out));
+      const At end = i == 7 ? last_end : here.comma(i + 1) - (i == 3);
+      if (sizes[i] <= 0) return false;
+      if (!read_alone(end - sizes[i], end, units, unit + i / 4, i % 4)) return false;
+    }
+    return true;
+  }
+  UPFEED_ALWAYS_INLINE static bool read_alone(At at, At end, Units& units, std::size_t index,
+                                              std::size_t field) {
+    BookUnit& unit = units.narrow[index];
+    WideUnitSizes& exact = units.exact[index];
+    switch (static_cast<UnitField>(field)) {
+      case UnitField::ask_price:
+        return Values::read_level(at, end, unit.ask_price);
+      case UnitField::bid_price:
+        return Values::read_level(at, end, unit.bid_price);
+      case UnitField::ask_size:
+        return Values::template read_level<','>(at, end, unit.ask_size, exact.ask_size, units.wide);
+      case UnitField::bid_size:
+        return Values::template read_level<'}'>(at, end, unit.bid_size, exact.bid_size, units.wide);
+    }
+    return false;
+  }
+  UPFEED_ALWAYS_INLINE static __m128i load_words(const std::uint16_t* words) {
+    return _mm_loadu_si128(reinterpret_cast<const __m128i*>(words));
+  }
 };
 
 }  // namespace upfeed::detail

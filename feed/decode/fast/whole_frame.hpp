@@ -355,8 +355,10 @@ class WholeFrame {
     _mm512_store_si512(magnitudes.data(), numbers.magnitudes);
     return [&]<std::size_t... kLane>(std::index_sequence<kLane...>) __attribute__((always_inline)) {
       (set_lane<Event, 8 * kGroup + kLane>(event, magnitudes[kLane]), ...);
-      return numbers.whole() ||
-             (read_left_out<Event, kSimple, 8 * kGroup + kLane>(numbers, kLane, frame, event) &&
+      if (numbers.whole()) return true;
+      const unsigned left_out = numbers.left_out();
+      return ((((left_out >> kLane) & 1) == 0 ||
+               read_left_out<Event, kSimple, 8 * kGroup + kLane>(frame, event)) &&
               ...);
     }
     (std::make_index_sequence<8>());
@@ -379,23 +381,19 @@ class WholeFrame {
     }
   }
   template <class Event, bool kSimple, std::size_t kLane>
-  UPFEED_ALWAYS_INLINE static bool read_left_out(const typename EightNumbers<Isa>::Result& numbers,
-                                                 std::size_t lane, const Frame<Event>& frame,
-                                                 Event& event) {
+  UPFEED_ALWAYS_INLINE static bool read_left_out(const Frame<Event>& frame, Event& event) {
     if constexpr (kUsed<Event, kLane>) {
-      if (numbers.leaves_out(lane)) {
-        constexpr std::size_t kIndex = kFieldOf<Event, kLane>;
-        constexpr const auto& kEntry = kFields<Event>[kIndex];
-        auto& member = event.*kMemberOf<Event, kLane>;
-        const At at = value_of<Event, kSimple, kIndex>(frame);
-        const At end = end_of<Event, kIndex>(frame);
-        if (kEntry.nullable() && *at == 'n') {
-          event.null |= kEntry.bit();
-          member = {};
-          return Values::template take<"null">(at) == end;
-        }
-        return Values::template read_value<','>(at, end, member) == end;
+      constexpr std::size_t kIndex = kFieldOf<Event, kLane>;
+      constexpr const auto& kEntry = kFields<Event>[kIndex];
+      auto& member = event.*kMemberOf<Event, kLane>;
+      const At at = value_of<Event, kSimple, kIndex>(frame);
+      const At end = end_of<Event, kIndex>(frame);
+      if (kEntry.nullable() && *at == 'n') {
+        event.null |= kEntry.bit();
+        member = {};
+        return Values::template take<"null">(at) == end;
       }
+      return Values::template read_value<','>(at, end, member) == end;
     }
     return true;
   }
