@@ -335,7 +335,7 @@ TEST_F(Upcap, packed_text_cut_or_damaged_is_reported) {
   EXPECT_NE(all.reasons[0].find("gzip data is damaged"), std::string::npos);
 }
 
-// Goal: behind a seek a damage counts the records of its own block, not those that were passed over.
+// Goal: behind a seek a damage counts the records of its own block, not all that were passed over.
 // Method: damage a block in the middle, seek to its first record.
 TEST_F(Upcap, a_damage_behind_a_seek_counts_its_own_records) {
   std::mt19937_64 random(test_seed());
