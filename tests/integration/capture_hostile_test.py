@@ -82,6 +82,8 @@ class Hostile(Program):
                 json.loads(done.stdout)
             done = run("replay", path, "--speed", "1e6", "--json")
             self.assertIn(done.returncode, (0, 3), (name, done.stderr))
+            done = run("sim", "--replay", path, "--seconds", 0.1)
+            self.assertIn(done.returncode, (0, 2), (name, done.stderr))
             out = self.folder / "out.txt"
             done = run("convert", path, "--to", "cryptofeed", "--out", out)
             self.assertIn(done.returncode, (0, 2, 3), (name, done.stderr))
@@ -150,6 +152,18 @@ class Hostile(Program):
             self.assertEqual(done.returncode, 0, done.stderr)
             self.assertEqual(sum(summary_of(done.stdout)["events"].values()), 0)
             self.assertIn("nothing matches", done.stderr)
+
+    def test_numbers_that_are_none_are_refused(self):
+        """Goal: no option takes "nan", or -1 for a very large number. Method: each command that
+        ends by a count or a time."""
+        for command in (["watch", "KRW-BTC", "--endpoint", "sim"], ["sim"], ["demo"],
+                        ["record", "KRW-BTC", "--endpoint", "sim", "--out", self.folder / "out"]):
+            for option in ("--seconds", "--frames" if "--endpoint" in command else "--fps"):
+                for value in ("nan", "inf", "-1", "1e999", "x", ""):
+                    done = run(*command, option + "=" + value)
+                    self.assertEqual((done.returncode, done.stdout), (2, ""), (option, value))
+                    self.assertIn(option, done.stderr)
+                    self.assertLess(len(done.stderr), 150)
 
     def test_the_slowest_speed_can_be_interrupted(self):
         """Goal: a frame that is due in ages is waited for, not missed or computed wrongly. Method:

@@ -335,6 +335,39 @@ TEST_F(Upcap, packed_text_cut_or_damaged_is_reported) {
   EXPECT_NE(all.reasons[0].find("gzip data is damaged"), std::string::npos);
 }
 
+// Goal: a file that somebody removes while it is written costs what was in it and no more, is told,
+// and its loss stands in the next one. Method: unlink between blocks.
+TEST_F(Upcap, a_file_that_was_removed_is_noted_and_another_begun) {
+  CaptureWriterConfig with = config();
+  Result<CaptureWriter> writer = CaptureWriter::open(with, kStart);
+  ASSERT_TRUE(writer.ok());
+  std::uint64_t i = 0;
+  const auto write_ten = [&] {
+    for (const std::uint64_t end = i + 10; i < end; ++i) writer->append(frame(i, "abc").get());
+    writer->flush(after(static_cast<std::int64_t>(i) * 1'000'000'000));
+  };
+  write_ten();
+  ASSERT_EQ(::unlink(writer->path().c_str()), 0);
+  write_ten();
+  EXPECT_NE(writer->error().find("was removed"), std::string::npos) << writer->error();
+  EXPECT_EQ(writer->stats().records_lost, 20U);
+  EXPECT_EQ(writer->stats().bytes_lost, 60U);
+  write_ten();
+  ASSERT_TRUE(writer->close(kStart).ok());
+  EXPECT_EQ(writer->stats().records, 10U);
+  ASSERT_EQ(files().size(), 1U);
+  const Read all = read(files()[0], {.all_records = true});
+  ASSERT_EQ(all.frames.size(), 11U);
+  const auto loss = read_loss(all.frames[0].payload);
+  ASSERT_TRUE(loss);
+  EXPECT_EQ(loss->records, 20U);
+  EXPECT_EQ(loss->payload_bytes, 60U);
+  EXPECT_EQ(loss->first_unix_ns, frame(0, "").record.unix_ns);
+  EXPECT_EQ(loss->last_unix_ns, frame(19, "").record.unix_ns);
+  EXPECT_TRUE(same(all.frames[1], frame(20, "abc")));
+  EXPECT_TRUE(all.bad.empty());
+}
+
 // Goal: who must not wait long is given a turn on the way to a place in a packed file or in text,
 // and finds the same place. Method: seek to the end of both, with and without turns.
 TEST_F(Upcap, a_long_way_to_a_place_yields_where_that_was_asked_for) {
