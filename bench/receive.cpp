@@ -213,12 +213,16 @@ class Beast {
   BeastClient client_;
 };
 
+/// When the kernel of a client sends its ACKs.
+enum class Acks { as_it_likes, delayed_by_round, delayed_by_frame };
+
 /// A client, the server's end of its connection, and the frames that go over it.
 template <class Client>
 class Link {
  public:
-  Link(LoopbackServer& server, const std::vector<Frame>& frames)
+  Link(LoopbackServer& server, const std::vector<Frame>& frames, Acks acks = Acks::delayed_by_round)
       : frames_(frames),
+        acks_(acks),
         ends_(server.join([&server] { return std::make_unique<Client>(server); })) {
     std::string copy;
     ends_.first->sink.copy = &copy;
@@ -241,12 +245,13 @@ class Link {
       }
     }
     std::chrono::steady_clock::duration spent{};
-    ends_.second->delay_acks();
+    if (acks_ != Acks::as_it_likes) ends_.second->delay_acks();
     for (const std::string& segment : segments) {
       ends_.second->send(segment);
       const std::size_t end = client.sink.messages + per_segment;
       const auto start = std::chrono::steady_clock::now();
       while (client.sink.messages < end) client.receive_one();
+      if (acks_ == Acks::delayed_by_frame) ends_.second->delay_acks();
       spent += std::chrono::steady_clock::now() - start;
     }
     return std::chrono::duration<double>(spent).count();
@@ -255,6 +260,7 @@ class Link {
 
  private:
   const std::vector<Frame>& frames_;
+  Acks acks_;
   std::pair<std::unique_ptr<Client>, std::unique_ptr<Peer>> ends_;
   std::size_t next_ = 0;
 };
@@ -309,6 +315,10 @@ void prepare() {
       add(prefix + "/vs_beast_async", ours, asynchronous, per_segment);
       add(prefix + "/bare_vs_beast_async", bare, asynchronous, per_segment);
     }
+    static Link<OurClient> acking(server, frames, Acks::as_it_likes);
+    static Link<OurClient> delaying(server, frames, Acks::delayed_by_frame);
+    add(name + "/acks_as_the_kernel_likes/vs_delayed_by_round", acking, ours, 1);
+    add(name + "/acks_delayed_by_frame/vs_delayed_by_round", delaying, ours, 1);
   };
   add_frames("orderbook", std::true_type{});
   add_frames("trade", std::false_type{});
