@@ -106,6 +106,7 @@ Dispatched Dispatcher::next() noexcept {
     if (!injected_.empty()) return next_injected();
     current_ = take_record();
     if (current_ == nullptr) return {};
+    if (stages_ != nullptr) dispatched_at_ = mono_now();
     note_time(*current_);
     if (!holding_.empty() && ends_holds(*current_)) continue;
     const auto kind = static_cast<std::size_t>(current_->kind);
@@ -136,7 +137,6 @@ Dispatched Dispatcher::next() noexcept {
     gap_told_ = false;
     break;
   }
-  if (stages_ != nullptr) dispatched_at_ = mono_now();
   const Book* book = nullptr;
   if (current_->kind == EventKind::status) {
     apply(static_cast<const StatusEvent&>(*current_));

@@ -111,7 +111,8 @@ class Format(Program):
             self.assertTrue(all(0 < each.kernel_unix_ns <= each.unix_ns + 10**9
                                 for each in frames))
             flags = {block.flags for block in Capture(path).blocks() if block.kind == 0}
-            self.assertEqual(flags, {0} if packing else {1})
+            # A block that does not get smaller stays plain.
+            self.assertTrue(flags == {0} if packing else 1 in flags, flags)
 
     def test_a_damage_is_passed_over_as_documented(self):
         """Goal: both lose the same block and no more. Method: a bit in a payload, one in a header,

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "commands.hpp"
 #include "exit_codes.hpp"
 #include "market_list.hpp"
 #include "output.hpp"
@@ -119,8 +120,9 @@ void add_live_options(CLI::App& command, LiveArguments& arguments) {
   add_config_options(command, arguments.config);
   add_metrics_option(command, arguments.metrics);
   command.add_option("--seconds", arguments.seconds, "End after so long; 0: never")
-      ->check(CLI::NonNegativeNumber);
-  command.add_option("--frames", arguments.frames, "End after so many frames; 0: never");
+      ->check(number_within(0));
+  command.add_option("--frames", arguments.frames, "End after so many frames; 0: never")
+      ->check(number_within(0, 1e15));
 }
 
 std::variant<LivePlan, int> plan_live(const std::string& command, const LiveArguments& arguments) {
