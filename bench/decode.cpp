@@ -62,10 +62,11 @@ class Bench {
 
   bool decode(const Frame& frame) { return decode(frame.payload()); }
   bool decode(std::span<const char> payload) {
-    decoded_ = decoder_.decode(payload, {.epoch = 1}, slot_);
-    return decoded_.is_event();
+    const Decoded decoded = decoder_.decode(payload, {.epoch = 1}, slot_);
+    fast_ = decoded.fast;
+    return decoded.is_event();
   }
-  [[nodiscard]] bool fast() const { return decoded_.fast; }
+  [[nodiscard]] bool fast() const { return fast_; }
   [[nodiscard]] const EventHeader& event() const {
     return *reinterpret_cast<const EventHeader*>(slot_.data());
   }
@@ -73,7 +74,7 @@ class Bench {
  private:
   MarketTable markets_;
   Decoder decoder_;
-  Decoded decoded_;
+  bool fast_ = false;
   alignas(16) std::array<std::byte, kEventBytesMax> slot_{};
 };
 

@@ -107,6 +107,7 @@ Dispatched Dispatcher::next() noexcept {
     if (!injected_.empty()) return next_injected();
     current_ = take_record();
     if (current_ == nullptr) return {};
+    if (stages_ != nullptr) dispatched_at_ = mono_now();
     note_time(*current_);
     if (current_->kind == EventKind::status && ends_waiting(*current_)) continue;
     if (is_market_stream(current_->kind)) {
@@ -119,7 +120,6 @@ Dispatched Dispatcher::next() noexcept {
     gap_told_ = false;
     break;
   }
-  if (stages_ != nullptr) dispatched_at_ = mono_now();
   const Book* book = nullptr;
   if (current_->kind == EventKind::status) {
     apply(static_cast<const StatusEvent&>(*current_));

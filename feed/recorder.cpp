@@ -166,6 +166,7 @@ struct Recorder::State {
   std::uint64_t lost_bytes_in_taps = 0;
   std::uint64_t ring_bytes_high = 0;
   std::uint64_t lost_told = 0;
+  std::uint64_t lost_by_writer_told = 0;
   std::int64_t told_at_ns = 0;
 
   std::atomic<std::uint64_t> news_count{0};
@@ -306,16 +307,19 @@ void Recorder::State::publish() {
   const std::int64_t now_ns = mono_now().ns;
   const bool failing =
       next.state == RecorderState::disk_full || next.state == RecorderState::failing;
+  const bool by_writer = failing || next.records_lost != lost_by_writer_told;
   if (changes && failing) {
     tell("recording fails and is tried again: " + next.error, now_ns);
   } else if (changes && next.state == RecorderState::recording && told_at_ns != 0) {
     tell("recording goes on, " + std::to_string(lost) + " records lost", now_ns);
     lost_told = lost;
+    lost_by_writer_told = next.records_lost;
   } else if (lost != lost_told && now_ns - told_at_ns >= kNewsEveryNs) {
     tell("the recording has lost " + std::to_string(lost - lost_told) + " records, " +
-             (failing ? next.error : "the disk is too slow for record.ring_bytes"),
+             (by_writer ? next.error : "the disk is too slow for record.ring_bytes"),
          now_ns);
     lost_told = lost;
+    lost_by_writer_told = next.records_lost;
   }
 }
 

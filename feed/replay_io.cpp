@@ -67,6 +67,7 @@ std::int64_t ReplayIo::wait_ns() const noexcept {
 }
 
 void ReplayIo::hand_on() {
+  if (step_ == CaptureStep::passed) return;
   if (step_ == CaptureStep::end) return end(StatusCause::end_of_capture, "end of capture");
   if (step_ == CaptureStep::bad_line) return note_damage();
   counters_.position_unix_ns.set(record_.received_unix_ns);

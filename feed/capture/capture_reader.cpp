@@ -126,8 +126,11 @@ struct CaptureReader::State {
 };
 
 CaptureStep CaptureReader::State::next(TextReader& text, CapturedFrame& frame) {
+  constexpr int kPassedMax = 256;
+  int passed = 0;
   CaptureStep step = text.next(frame);
   while (step == CaptureStep::frame && frame.received_unix_ns < not_before_unix_ns) {
+    if (options.yields && ++passed == kPassedMax) return CaptureStep::passed;
     step = text.next(frame);
   }
   if (step == CaptureStep::bad_line) bad = text.bad_line();
@@ -176,6 +179,10 @@ CaptureStep CaptureReader::State::next(UpcapReader& upcap, CapturedFrame& frame)
     remarks.closed = upcap.closed();
     if (step == UpcapStep::end) return CaptureStep::end;
     if (step == UpcapStep::damage) return report(upcap);
+    if (step == UpcapStep::passed) {
+      if (options.yields) return CaptureStep::passed;
+      continue;
+    }
     if (!keep(record) && !options.all_records) continue;
     frame = {.payload = record.payload,
              .received_unix_ns = record.unix_ns,

@@ -47,7 +47,7 @@ Result<MergedCapture> MergedCapture::open(const std::vector<std::string>& paths,
                          "is a pipe or a device, which stop() would have to wait for: save it to a "
                          "file first");
     }
-    auto reader = CaptureReader::open(path, {.all_records = true});
+    auto reader = CaptureReader::open(path, {.all_records = true, .yields = true});
     if (!reader) return reader.error();
     if (reader->kind() == CaptureKind::json_lines && (needs_times || paths.size() > 1)) {
       return bad_capture(path,
@@ -117,6 +117,8 @@ void MergedCapture::advance(Input& input) {
       input.time_ns = INT64_MAX;
       return;
     }
+    // Its time is as early as at the start, so it comes next again.
+    if (input.step == CaptureStep::passed) return;
     CapturedFrame& record = input.record;
     if (bounds_.to_unix_ns != 0 && record.received_unix_ns >= bounds_.to_unix_ns) {
       // The wall clock may be set back, so there may be more behind a record that is too late.

@@ -33,7 +33,8 @@ class MergedCapture {
   [[nodiscard]] static Result<MergedCapture> open(const std::vector<std::string>& paths,
                                                   const Bounds& bounds, bool needs_times);
 
-  /// The next record of all, with its connection moved. time_ns  its time; 0: the file says none.
+  /// The next record of all, with its connection moved, or CaptureStep::passed on the way to the
+  /// first. time_ns  its time; 0: the file says none.
   [[nodiscard]] CaptureStep next(CapturedFrame& record, std::int64_t& time_ns);
   /// See CaptureReader. It is of the file that next() was in.
   [[nodiscard]] const CaptureBadLine& bad_line() const noexcept;

@@ -211,12 +211,14 @@ UpcapStep UpcapReader::load_block() {
 
 UpcapStep UpcapReader::next(CaptureRecord& record) {
   for (;;) {
+    const bool within = !rest_.empty();
     while (!rest_.empty()) {
       record = *take_record(rest_);
       ++record_number_;
       if (record.unix_ns >= not_before_unix_ns_) return UpcapStep::record;
     }
     begin_ += std::exchange(consumed_, 0);
+    if (within && not_before_unix_ns_ != INT64_MIN) return UpcapStep::passed;
     if (const UpcapStep step = load_block(); step != UpcapStep::record) return step;
   }
 }

@@ -34,7 +34,12 @@ struct UpcapDamage {
   bool torn = false;  ///< the file ends within a block: its writer was stopped
 };
 
-enum class UpcapStep : std::uint8_t { record, damage, end };
+enum class UpcapStep : std::uint8_t {
+  record,
+  damage,
+  end,
+  passed  ///< behind a seek: a block before the place that was sought
+};
 
 class UpcapReader {
  public:

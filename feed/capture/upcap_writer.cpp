@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -106,6 +107,7 @@ class CaptureWriter::Impl {
   bool write_block(CaptureNow now);
   bool write_at_end(std::span<const char> bytes);
   bool sync();
+  void look_for_file();
   void rotate_if_due(CaptureNow now, std::size_t next_bytes);
   void note_loss(CaptureNow now);
   bool fail(std::string_view call, int error);
@@ -126,6 +128,7 @@ class CaptureWriter::Impl {
   std::uint64_t file_id_ = 0;
   std::uint64_t recording_id_ = 0;
   std::uint64_t file_records_ = 0;
+  std::uint64_t file_payload_bytes_ = 0;
   std::uint32_t file_number_ = 0;
   std::int64_t file_opened_mono_ns_ = 0;
   std::int64_t retry_at_mono_ns_ = 0;
@@ -192,6 +195,7 @@ bool CaptureWriter::Impl::open_file(CaptureNow now) {
 bool CaptureWriter::Impl::write_file_header(CaptureNow now) {
   file_bytes_ = 0;
   file_records_ = 0;
+  file_payload_bytes_ = 0;
   file_broken_ = false;
   file_id_ = random_id();
   file_opened_mono_ns_ = now.mono_ns;
@@ -259,12 +263,28 @@ bool CaptureWriter::Impl::write_block(CaptureNow now) {
                     .earliest_unix_ns = block_.earliest_unix_ns(),
                     .latest_unix_ns = block_.latest_unix_ns()});
   file_records_ += block_.record_count();
+  file_payload_bytes_ += block_.payload_bytes() - block_.record_count() * kRecordHeaderBytes;
   ++stats_.blocks;
   block_.clear();
   notes_in_block_ = 0;
   state_ = CaptureWriterState::recording;
-  if (config_.sync == CaptureSync::on_block) return sync();
+  if (config_.sync == CaptureSync::on_block && !sync()) return false;
+  look_for_file();
   return true;
+}
+
+/// A file that somebody has removed goes on taking data, and nobody will ever read it.
+void CaptureWriter::Impl::look_for_file() {
+  struct stat info {};
+  if (::fstat(file_, &info) != 0 || info.st_nlink != 0) return;
+  ++stats_.failures;
+  error_ = "\"" + path_ + "\" was removed while it was written";
+  file_broken_ = true;  // the next block begins another
+  stats_.records -= file_records_;
+  add_loss({.records = file_records_,
+            .payload_bytes = file_payload_bytes_,
+            .first_unix_ns = index_.front().earliest_unix_ns,
+            .last_unix_ns = index_.back().latest_unix_ns});
 }
 
 void CaptureWriter::Impl::close_file() {

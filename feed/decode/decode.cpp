@@ -71,21 +71,24 @@ class Decoder::Impl {
                  std::span<std::byte> slot) noexcept {
     UPFEED_ASSERT(slot.size() >= event_room_bytes(payload.size()));
     UPFEED_ASSERT(reinterpret_cast<std::uintptr_t>(slot.data()) % alignof(EventHeader) == 0);
-    decoded_ = {};
     const std::string_view text = trim({payload.data(), payload.size()});
-    if (decode_fast(text, meta, slot.data())) return decoded_;
+    Decoded decoded;  // where the caller wants it: to copy what was just written would stall
+    decoded.fast = decode_fast(text, meta, slot.data(), decoded);
+    if (decoded.fast) return decoded;
+    decoded_ = {};
     room_bytes_ = event_room_bytes(payload.size());
     decoded_.errc = decode_text(text, meta, slot.data());
     if (!decoded_.ok()) decoded_.size_bytes = 0;
-    return decoded_;
+    decoded = decoded_;
+    return decoded;
   }
 
  private:
-  bool decode_fast(std::string_view text, const FrameMeta& meta, std::byte* slot) noexcept {
+  bool decode_fast(std::string_view text, const FrameMeta& meta, std::byte* slot,
+                   Decoded& decoded) noexcept {
     if (fast_decode_ == nullptr || text.size() > frame_bytes_max_) return false;
     const FastContext context{markets_, policy_ == UnknownMarkets::intern, wide_};
-    decoded_.fast = fast_decode_(text, meta, slot, context, decoded_);
-    return decoded_.fast;
+    return fast_decode_(text, meta, slot, context, decoded);
   }
   DecodeErrc decode_text(std::string_view text, const FrameMeta& meta, std::byte* slot) noexcept;
   DecodeErrc identify(ondemand::object object, Identity& identity) noexcept;

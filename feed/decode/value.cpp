@@ -143,11 +143,12 @@ DecodeErrc parse_type(std::string_view text, EventKind& kind, CandleUnit& unit) 
 }
 
 void finish_units(OrderbookEvent& event, std::size_t unit_count,
-                  std::span<const WideUnitSizes> wide, bool needs_wide) noexcept {
+                  std::span<const WideUnitSizes> wide, bool needs_wide, bool any_zero) noexcept {
   UPFEED_ASSERT(unit_count <= kBookDepthMax);
   event.unit_count = static_cast<std::uint8_t>(unit_count);
   const auto units = event.units();
   const auto leading = [&](Price BookUnit::*price) {
+    if (!any_zero) return event.unit_count;
     const auto end = std::find_if(units.begin(), units.end(),
                                   [&](const BookUnit& unit) { return unit.*price == Price(); });
     return static_cast<std::uint8_t>(end - units.begin());

@@ -68,9 +68,11 @@ template <class Enum>
 
 /// What an order book's record says about itself once its units are in place: the leading units
 /// that are no padding, wide sizes and the record's length.
-/// wide  exact sizes of all units; used only when one of them is beyond Quantity.
+/// wide      exact sizes of all units; used only when one of them is beyond Quantity.
+/// any_zero  false: no price is 0, so no unit is padding.
 void finish_units(OrderbookEvent& event, std::size_t unit_count,
-                  std::span<const WideUnitSizes> wide, bool needs_wide) noexcept;
+                  std::span<const WideUnitSizes> wide, bool needs_wide,
+                  bool any_zero = true) noexcept;
 
 /// Copies what the receive path knows into the event's header.
 inline void stamp(EventHeader& event, const FrameMeta& meta) noexcept {

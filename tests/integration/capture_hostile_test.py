@@ -9,6 +9,7 @@ import io
 import json
 import os
 import signal
+import socket
 import stat
 import struct
 import subprocess
@@ -82,6 +83,8 @@ class Hostile(Program):
                 json.loads(done.stdout)
             done = run("replay", path, "--speed", "1e6", "--json")
             self.assertIn(done.returncode, (0, 3), (name, done.stderr))
+            done = run("sim", "--replay", path, "--seconds", 0.1)
+            self.assertIn(done.returncode, (0, 2), (name, done.stderr))
             out = self.folder / "out.txt"
             done = run("convert", path, "--to", "cryptofeed", "--out", out)
             self.assertIn(done.returncode, (0, 2, 3), (name, done.stderr))
@@ -151,6 +154,18 @@ class Hostile(Program):
             self.assertEqual(sum(summary_of(done.stdout)["events"].values()), 0)
             self.assertIn("nothing matches", done.stderr)
 
+    def test_numbers_that_are_none_are_refused(self):
+        """Goal: no option takes "nan", or -1 for a very large number. Method: each command that
+        ends by a count or a time."""
+        for command in (["watch", "KRW-BTC", "--endpoint", "sim"], ["sim"], ["demo"],
+                        ["record", "KRW-BTC", "--endpoint", "sim", "--out", self.folder / "out"]):
+            for option in ("--seconds", "--frames" if "--endpoint" in command else "--fps"):
+                for value in ("nan", "inf", "-1", "1e999", "x", ""):
+                    done = run(*command, option + "=" + value)
+                    self.assertEqual((done.returncode, done.stdout), (2, ""), (option, value))
+                    self.assertIn(option, done.stderr)
+                    self.assertLess(len(done.stderr), 150)
+
     def test_the_slowest_speed_can_be_interrupted(self):
         """Goal: a frame that is due in ages is waited for, not missed or computed wrongly. Method:
         a speed of 1e-300; the first frame comes, the second does not; Ctrl-C within a second."""
@@ -184,6 +199,13 @@ class Hostile(Program):
                 path = self.folder / (form + end)
                 self.assertEqual(run("convert", text, "--to", form, "--out", path).returncode, 0)
                 hashes.add(summary_of(run("replay", path, "--json").stdout)["hash"])
+                if form != "json-lines":
+                    for options, count in ((["--from", "+225ms"], 45),
+                                           (["--from", "2021-04-05T18:17:00.4Z"], 10)):
+                        late = summary_of(run("replay", path, *options, "--json").stdout)
+                        self.assertEqual(sum(late["events"].values()), count, (path, options))
+                        done = run("convert", path, "--to", "json-lines", *options)
+                        self.assertEqual(done.stdout.count("\n"), count, (path, options))
                 back = self.folder / (form + end + ".lines")
                 run("convert", path, "--to", "json-lines", "--out", back)
                 self.assertEqual(back.read_bytes().count(b"\n"), 90)
@@ -274,6 +296,22 @@ class Hostile(Program):
         found = json.loads(run("verify", path, "--json").stdout)
         self.assertEqual((found["ok"], found["closed"]), (True, True))
         self.assertEqual(stat.S_IMODE(path.stat().st_mode), 0o600)
+
+    def test_ctrl_c_does_not_wait_for_a_silent_exchange(self):
+        """Goal: an exchange that says nothing does not hold anybody up. Method: a listener that
+        accepts and is silent; SIGINT while its market list is asked for."""
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            endpoint = ["--endpoint", "wss://127.0.0.1:%d" % silent.getsockname()[1]]
+            for command in (["record", "KRW-BTC", "--out", self.folder / "out"],
+                            ["record", "--all", "--out", self.folder / "out"], ["markets"],
+                            ["watch", "KRW-BTC"]):
+                process = self.start(*command, *endpoint)
+                time.sleep(0.5)
+                process.send_signal(signal.SIGINT)
+                start = time.monotonic()
+                out, errors = process.communicate(timeout=DEADLINE_S)
+                self.assertLess(time.monotonic() - start, 3, command)
+                self.assertEqual((process.returncode, out, errors), (0, "", ""), command)
 
     def test_ctrl_c_at_any_moment(self):
         """Goal: every command ends in time, in order and without a leftover. Method: SIGINT at 8

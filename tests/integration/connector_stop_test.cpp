@@ -1,5 +1,4 @@
 // stop() and cancel() are quick whatever hangs, and leave nothing behind.
-#include <dirent.h>
 #include <poll.h>
 #include <sys/resource.h>
 
@@ -10,6 +9,7 @@
 
 #include "connector_harness.hpp"
 #include "net/ws_frame_writer.hpp"
+#include "process_size.hpp"
 
 namespace upfeed::net {
 namespace {
@@ -54,14 +54,6 @@ class BlackHole {
   };
   std::shared_ptr<State> state_ = std::make_shared<State>();
 };
-
-std::size_t open_descriptors() {
-  DIR* folder = ::opendir("/proc/self/fd");
-  std::size_t count = 0;
-  while (::readdir(folder) != nullptr) ++count;
-  ::closedir(folder);
-  return count;
-}
 
 TEST(ConnectorStop, returns_at_once_while_name_lookups_hang) {
   // Five dials and a REST call hang in a black-holed lookup; stop() takes less than 100 ms and the

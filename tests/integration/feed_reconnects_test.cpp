@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <dirent.h>
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -74,14 +73,6 @@ FeedConfig config_for(const SimProcess& exchange) {
   config.dials_per_minute = 1'000'000;
   config.stable_period = 0ms;
   return config;
-}
-
-std::size_t open_descriptors() {
-  DIR* folder = ::opendir("/proc/self/fd");
-  std::size_t count = 0;
-  while (::readdir(folder) != nullptr) ++count;
-  ::closedir(folder);
-  return count;
 }
 
 /// A feed of market data and an account; counts by stream and epoch.

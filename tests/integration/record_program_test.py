@@ -125,6 +125,26 @@ class Record(Program):
         for path in saved.glob("*.upcap"):
             self.assertTrue(json.loads(run("verify", path, "--json").stdout)["ok"])
 
+    def test_a_removed_file_is_told_and_answered_with_6(self):
+        """Goal: what nobody can read any more counts as lost. Method: remove the file while it is
+        written; the next one says how much is missing."""
+        out = self.folder / "out"
+        process = self.start("record", *CODES, "--endpoint", "sim", "--out", out, "--seconds", 5)
+        limit = time.monotonic() + DEADLINE_S
+        while not any(path.stat().st_size > 1000 for path in out.glob("*.upcap")):
+            self.assertLess(time.monotonic(), limit)
+            time.sleep(0.05)
+        removed, = out.glob("*.upcap")
+        removed.unlink()
+        text, errors = process.communicate(timeout=DEADLINE_S)
+        self.assertEqual(process.returncode, 6, errors)
+        self.assertIn("was removed while it was written", errors)
+        lost = summary_of(text)["recorder"]["records_lost"]
+        self.assertGreater(lost, 0)
+        path, = out.glob("*.upcap")
+        found = json.loads(run("inspect", path, "--json").stdout)
+        self.assertEqual(found["records_lost"], lost)
+
     def test_a_terminal_shows_how_far_it_is(self):
         """Goal: frames, rate, bytes, file and losses while it records. Method: a
         pseudo-terminal, Ctrl-C typed into it; the same with --json is silent."""

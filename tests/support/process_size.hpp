@@ -1,6 +1,8 @@
 #pragma once
 
+#include <dirent.h>
 #include <unistd.h>
+#include <cstddef>
 #include <cstdint>
 #include <fstream>
 
@@ -12,4 +14,13 @@ inline double resident_mib() {
   statm >> size_pages >> resident_pages;
   return static_cast<double>(resident_pages * static_cast<std::uint64_t>(::getpagesize())) /
          (1 << 20);
+}
+
+/// The same number too many each time: those for looking.
+inline std::size_t open_descriptors() {
+  DIR* folder = ::opendir("/proc/self/fd");
+  std::size_t count = 0;
+  while (::readdir(folder) != nullptr) ++count;
+  ::closedir(folder);
+  return count;
 }

@@ -335,6 +335,72 @@ TEST_F(Upcap, packed_text_cut_or_damaged_is_reported) {
   EXPECT_NE(all.reasons[0].find("gzip data is damaged"), std::string::npos);
 }
 
+// Goal: a file that somebody removes while it is written costs what was in it and no more, is told,
+// and its loss stands in the next one. Method: unlink between blocks.
+TEST_F(Upcap, a_file_that_was_removed_is_noted_and_another_begun) {
+  CaptureWriterConfig with = config();
+  Result<CaptureWriter> writer = CaptureWriter::open(with, kStart);
+  ASSERT_TRUE(writer.ok());
+  std::uint64_t i = 0;
+  const auto write_ten = [&] {
+    for (const std::uint64_t end = i + 10; i < end; ++i) writer->append(frame(i, "abc").get());
+    writer->flush(after(static_cast<std::int64_t>(i) * 1'000'000'000));
+  };
+  write_ten();
+  ASSERT_EQ(::unlink(writer->path().c_str()), 0);
+  write_ten();
+  EXPECT_NE(writer->error().find("was removed"), std::string::npos) << writer->error();
+  EXPECT_EQ(writer->stats().records_lost, 20U);
+  EXPECT_EQ(writer->stats().bytes_lost, 60U);
+  write_ten();
+  ASSERT_TRUE(writer->close(kStart).ok());
+  EXPECT_EQ(writer->stats().records, 10U);
+  ASSERT_EQ(files().size(), 1U);
+  const Read all = read(files()[0], {.all_records = true});
+  ASSERT_EQ(all.frames.size(), 11U);
+  const auto loss = read_loss(all.frames[0].payload);
+  ASSERT_TRUE(loss);
+  EXPECT_EQ(loss->records, 20U);
+  EXPECT_EQ(loss->payload_bytes, 60U);
+  EXPECT_EQ(loss->first_unix_ns, frame(0, "").record.unix_ns);
+  EXPECT_EQ(loss->last_unix_ns, frame(19, "").record.unix_ns);
+  EXPECT_TRUE(same(all.frames[1], frame(20, "abc")));
+  EXPECT_TRUE(all.bad.empty());
+}
+
+// Goal: who must not wait long is given a turn on the way to a place in a packed file or in text,
+// and finds the same place. Method: seek to the end of both, with and without turns.
+TEST_F(Upcap, a_long_way_to_a_place_yields_where_that_was_asked_for) {
+  std::mt19937_64 random(test_seed());
+  CaptureWriterConfig with = config();
+  with.block_bytes = 2'000;
+  const std::vector<OwnRecord> written = random_frames(random, 1'000, 100);
+  const std::string upcap = write(written, with);
+  put_bytes(folder_ + "/packed", zstd(bytes_of(upcap)));
+  std::string text;
+  for (int second = 0; second < 1'000; ++second) {
+    text += std::to_string(1'617'646'620 + second) + ".0: {}\n";
+  }
+  put_bytes(folder_ + "/text", text);
+  for (const char* name : {"/packed", "/text"}) {
+    for (const bool yields : {true, false}) {
+      auto reader = CaptureReader::open(folder_ + name, {.yields = yields});
+      ASSERT_TRUE(reader.ok());
+      ASSERT_TRUE(reader->seek(written[990].record.unix_ns).ok());
+      CapturedFrame frame;
+      int passed = 0;
+      CaptureStep step = reader->next(frame);
+      for (; step == CaptureStep::passed; step = reader->next(frame)) ++passed;
+      ASSERT_EQ(step, CaptureStep::frame) << name;
+      EXPECT_EQ(frame.received_unix_ns, written[990].record.unix_ns) << name;
+      EXPECT_EQ(passed >= 3, yields) << name << " " << passed;
+      int frames = 1;
+      while (reader->next(frame) == CaptureStep::frame) ++frames;
+      EXPECT_EQ(frames, 10) << name;
+    }
+  }
+}
+
 // Goal: behind a seek a damage counts the records of its own block, not all that were passed over.
 // Method: damage a block in the middle, seek to its first record.
 TEST_F(Upcap, a_damage_behind_a_seek_counts_its_own_records) {

@@ -65,6 +65,7 @@ Result<CaptureFile> CaptureFile::open(const std::string& path) {
 CaptureItem CaptureFile::next(CaptureReader& reader) {
   CapturedFrame frame;
   switch (reader.next(frame)) {
+    case CaptureStep::passed:  // nothing is sought in text
     case CaptureStep::end:
       return {};
     case CaptureStep::bad_line:
@@ -82,7 +83,10 @@ CaptureItem CaptureFile::next(CaptureReader& reader) {
 
 CaptureItem CaptureFile::next(UpcapReader& reader) {
   CaptureItem item;
-  switch (reader.next(item.record)) {
+  UpcapStep step = reader.next(item.record);
+  while (step == UpcapStep::passed) step = reader.next(item.record);
+  switch (step) {
+    case UpcapStep::passed:
     case UpcapStep::end:
       return {};
     case UpcapStep::damage:
@@ -106,7 +110,8 @@ CaptureItem CaptureFile::next() {
 }
 
 void CaptureFile::seek(std::int64_t unix_ns) {
-  if (auto* const upcap = std::get_if<UpcapReader>(&reader_)) upcap->seek(unix_ns);
+  auto* const upcap = std::get_if<UpcapReader>(&reader_);
+  if (upcap != nullptr && upcap->source().seekable()) upcap->seek(unix_ns);
 }
 
 CaptureKind CaptureFile::kind() const {

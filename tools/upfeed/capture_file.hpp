@@ -65,7 +65,7 @@ class CaptureFile {
   [[nodiscard]] static Result<CaptureFile> open(const std::string& path);
 
   [[nodiscard]] CaptureItem next();
-  /// Passes over records before that wall time, quickly where the file allows it. .upcap only.
+  /// Passes over records before that wall time where the file has places; else does nothing.
   void seek(std::int64_t unix_ns);
   [[nodiscard]] CaptureAbout about() const;
   [[nodiscard]] CaptureKind kind() const;

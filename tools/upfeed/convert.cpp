@@ -97,6 +97,9 @@ class Conversion {
         progress_(to_file == nullptr && stdout_is_terminal()) {}
 
   int run() {
+    // A bound that counts from the first record needs that one.
+    const bool relative = selection_.to && selection_.to->relative;
+    if (selection_.from && !selection_.from->relative && !relative) file_.seek(selection_.from->ns);
     CaptureItem item;
     while (!stop_requested() && !sink_.closed()) {
       item = file_.next();

@@ -71,13 +71,13 @@ void add_demo(CLI::App& app, int& exit_code) {
   command
       ->add_option("--seconds", arguments->seconds,
                    "End after so long; 0: at Ctrl-C in a terminal, after 10 s in a pipe")
-      ->check(CLI::NonNegativeNumber);
+      ->check(number_within(0));
   command->add_option("--book", arguments->book, "Market whose whole book is shown")
       ->capture_default_str();
   command->add_option("--seed", arguments->seed, "The same seed is the same market")
       ->capture_default_str();
   command->add_option("--fps", arguments->frames_per_second, "Frames a second")
-      ->check(CLI::PositiveNumber)
+      ->check(number_within(0.001))
       ->capture_default_str();
   add_config_options(*command, arguments->config);
   add_metrics_option(*command, arguments->metrics);

@@ -251,7 +251,7 @@ void add_pace_options(CLI::App& command, SimArguments& arguments) {
   command
       .add_option("--fps", arguments.profile.frames_per_second,
                   "Frames a second when everything is subscribed")
-      ->check(CLI::PositiveNumber)
+      ->check(number_within(0.001))
       ->capture_default_str();
   command
       .add_option(
@@ -286,7 +286,7 @@ void add_sim(CLI::App& app, int& exit_code) {
   add_pace_options(*command, *arguments);
   add_trouble_options(*command, *arguments);
   command->add_option("--seconds", arguments->seconds, "End after so long; 0: never")
-      ->check(CLI::NonNegativeNumber);
+      ->check(number_within(0));
   command->add_flag("--json", arguments->json, "JSON lines: ready, and a summary at the end");
   command->callback([arguments, &exit_code] { exit_code = run_sim(*arguments); });
 }

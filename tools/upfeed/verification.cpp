@@ -130,7 +130,9 @@ void Verification::check_trade(const TradeEvent& event, const CaptureFile& file,
   }
   // The snapshot is the last trade once more.
   if (event.stream_type == StreamType::snapshot) return;
-  RecentTrades& recent = trades_of_[{event.connection, event.epoch, code}];
+  auto& lives = trades_of_[{event.connection, code}];
+  RecentTrades& recent = lives[event.epoch];
+  if (lives.size() > 2 && lives.begin()->first != event.epoch) lives.erase(lives.begin());
   if (!recent.ids.insert(event.sequential_id).second) {
     find("trade id twice", file, item, code + " " + std::to_string(event.sequential_id));
     return;

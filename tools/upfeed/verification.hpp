@@ -14,6 +14,7 @@
 #include <tuple>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "capture_file.hpp"
@@ -85,7 +86,8 @@ class Verification {
   std::uint64_t last_number_ = 0;
   bool damage_before_ = false;
   std::map<std::tuple<std::uint32_t, std::string, std::string>, Book> book_of_;
-  std::map<std::tuple<std::uint32_t, std::uint32_t, std::string>, RecentTrades> trades_of_;
+  /// By connection and market, then by epoch: of the two latest, which overlap in a renewal.
+  std::map<std::pair<std::uint32_t, std::string>, std::map<std::uint32_t, RecentTrades>> trades_of_;
 };
 
 }  // namespace upfeed::program

@@ -26,22 +26,20 @@
 #endif
 
 #include "decode/fast/frame_decoder.hpp"
+#include "decode/fast/frame_reader.hpp"
 #include "decode/fast/vector256.hpp"
 
 namespace upfeed::detail {
 namespace {
 
-struct Avx2Isa {
-  // To list the commas costs more here than to wait for each.
-  using Places = NoCommas;
-};
+struct Avx2Isa {};
 using Avx2 = Vector256<Avx2Isa>;
 
 }  // namespace
 
 bool decode_avx2(std::string_view text, const FrameMeta& meta, std::byte* slot,
                  const FastContext& context, Decoded& decoded) noexcept {
-  return FrameDecoder<Avx2>::decode(text, meta, slot, context, decoded);
+  return FrameDecoder<FrameReader<Avx2>>::decode(text, meta, slot, context, decoded);
 }
 
 }  // namespace upfeed::detail

@@ -33,8 +33,12 @@ bool decode_scalar(std::string_view text, const FrameMeta& meta, std::byte* slot
                    const FastContext& context, Decoded& decoded) noexcept;
 bool decode_avx2(std::string_view text, const FrameMeta& meta, std::byte* slot,
                  const FastContext& context, Decoded& decoded) noexcept;
+/// Whole frames at once, and what it declines as decode_avx2 does.
 bool decode_avx512(std::string_view text, const FrameMeta& meta, std::byte* slot,
                    const FastContext& context, Decoded& decoded) noexcept;
+/// The first half of it: frames with all keys of their table.
+bool decode_avx512_whole(std::string_view text, const FrameMeta& meta, std::byte* slot,
+                         const FastContext& context, Decoded& decoded) noexcept;
 
 /// nullptr for DecodeKernel::reference.
 /// kernel  one that decode_kernel_supported() here.

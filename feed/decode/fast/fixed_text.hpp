@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -116,5 +117,55 @@ UPFEED_ALWAYS_INLINE bool starts_with(const char* at) {
     (std::make_index_sequence<(kSize + 7) / 8>());
   }
 }
+
+/// Words of at most eight characters and what they stand for, found without a branch on which one
+/// it is: that is news each time, so a branch would often go wrong.
+template <std::size_t kSlots>
+struct WordTable {
+  static constexpr unsigned kShift = 64 - std::countr_zero(kSlots);
+
+  std::array<std::uint64_t, kSlots> words{};
+  std::array<std::uint8_t, kSlots> values{};
+  std::uint64_t multiplier = 1;
+
+  [[nodiscard]] constexpr std::size_t slot(std::uint64_t word) const {
+    return static_cast<std::size_t>((word * multiplier) >> kShift);
+  }
+  /// false: none of them. value  of the word.
+  UPFEED_ALWAYS_INLINE bool find(std::uint64_t word, std::uint8_t& value) const {
+    const std::size_t at = slot(word);
+    value = values[at];
+    return words[at] == word;
+  }
+};
+
+/// A text as a load reads it together with its quotes, if they count.
+constexpr std::uint64_t quoted_word(std::string_view text, bool opening, bool closing) {
+  std::uint64_t word = word_of(text);
+  if (closing) word |= std::uint64_t{'"'} << (8 * text.size());
+  return opening ? word << 8 | std::uint64_t{'"'} : word;
+}
+/// Of the texts from kFirst on; their values are their places.
+template <const auto& kTexts, std::size_t kFirst, bool kOpening, bool kClosing>
+inline constexpr auto kWordTable = [] {
+  const auto word = [](std::string_view text) { return quoted_word(text, kOpening, kClosing); };
+  WordTable<std::bit_ceil(2 * (kTexts.size() - kFirst))> table;
+  bool apart = false;
+  while (!apart) {
+    table.multiplier = table.multiplier * 0x5851'F42D'4C95'7F2D + 2;
+    apart = true;
+    // A slot without a word has one that belongs into another.
+    table.words.fill(word(kTexts[kFirst]));
+    table.values = {};
+    for (std::size_t i = kFirst; i < kTexts.size(); ++i) {
+      std::uint8_t& value = table.values[table.slot(word(kTexts[i]))];
+      apart &= value == 0;
+      value = static_cast<std::uint8_t>(i + 1);
+      table.words[table.slot(word(kTexts[i]))] = word(kTexts[i]);
+    }
+  }
+  for (std::uint8_t& value : table.values) value = static_cast<std::uint8_t>(value - 1);
+  return table;
+}();
 
 }  // namespace upfeed::detail

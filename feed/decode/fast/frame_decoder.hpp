@@ -9,12 +9,13 @@
 
 #include "decode/fast/fast.hpp"
 #include "decode/fast/fixed_text.hpp"
-#include "decode/fast/frame_reader.hpp"
 
 namespace upfeed::detail {
 
-/// FastDecode of a kernel.
-template <class Kernel>
+/// FastDecode of a kernel. Reader has
+///   read<Event, kSimple>(begin, at, end, meta, slot, context, decoded), as FastDecode, at behind
+///   the frame's prefix.
+template <class Reader>
 class FrameDecoder {
  public:
   static bool decode(std::string_view text, const FrameMeta& meta, std::byte* slot,
@@ -40,8 +41,7 @@ class FrameDecoder {
                                              const FrameMeta& meta, std::byte* slot,
                                              const FastContext& context,
                                              Decoded& decoded) noexcept {
-    const FrameReader<Kernel> reader(begin, end, context);
-    return reader.template read<Event, kSimple>(at, meta, slot, decoded);
+    return Reader::template read<Event, kSimple>(begin, at, end, meta, slot, context, decoded);
   }
 
   template <bool kSimple>

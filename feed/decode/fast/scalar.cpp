@@ -1,6 +1,7 @@
 // The kernel for every processor: eight characters at a time in a 64-bit word.
 
 #include "decode/fast/frame_decoder.hpp"
+#include "decode/fast/frame_reader.hpp"
 
 namespace upfeed::detail {
 namespace {
@@ -22,13 +23,11 @@ UPFEED_ALWAYS_INLINE std::uint64_t eight_digits(std::uint64_t digits) {
 }
 
 struct Scalar {
-  using Places = NoCommas;
-  static constexpr bool kReadsMany = false;
-
   /// Appends up to 16 digits to value, which is 0; returns how many there were, 17 for more.
   UPFEED_ALWAYS_INLINE static unsigned digits(const char* at, std::uint64_t& value) {
     const unsigned first = upto_eight(at, value);
-    if (first < 8) return first;
+    // Most fractions end here: the exchange counts in 1e-8.
+    if (first < 8 || static_cast<unsigned char>(at[8] - '0') > 9) return first;
     std::uint64_t more = 0;
     const unsigned second = upto_eight(at + 8, more);
     value = value * spelled_power(static_cast<int>(second)) + more;
@@ -108,7 +107,7 @@ struct Scalar {
 
 bool decode_scalar(std::string_view text, const FrameMeta& meta, std::byte* slot,
                    const FastContext& context, Decoded& decoded) noexcept {
-  return FrameDecoder<Scalar>::decode(text, meta, slot, context, decoded);
+  return FrameDecoder<FrameReader<Scalar>>::decode(text, meta, slot, context, decoded);
 }
 
 }  // namespace upfeed::detail

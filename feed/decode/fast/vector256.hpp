@@ -12,7 +12,7 @@
 //         lane 0               lane 1          and the fraction; both converted at once
 //
 // Included like frame_reader.hpp, within the instruction set of the file that includes it. Isa is a
-// type of that file (see commas.hpp), so that what two files make of this never counts as one and
+// type of that file, so that what two files make of this never counts as one and
 // the same.
 
 #include <immintrin.h>
@@ -22,8 +22,8 @@
 #include <cstring>
 
 #include "decode/fast/fixed_text.hpp"
-#include "decode/fast/frame_reader.hpp"
 #include "decode/fast/spelled.hpp"
+#include "decode/fast/value_reader.hpp"
 
 namespace upfeed::detail {
 
@@ -79,9 +79,6 @@ UPFEED_ALWAYS_INLINE __m256i constant() {
 template <class Isa>
 class Vector256 {
  public:
-  using Places = typename Isa::Places;
-  static constexpr bool kReadsMany = false;
-
   UPFEED_ALWAYS_INLINE Vector256()
       : comma_(constant<char, ','>()),
         brace_(constant<char, '}'>()),

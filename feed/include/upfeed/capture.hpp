@@ -62,9 +62,10 @@ struct CapturedFrame {
 inline constexpr std::size_t kCapturePadding = 64;
 
 enum class CaptureStep : std::uint8_t {
-  frame,    ///< the next frame
-  end,      ///< there is no more; stays so
-  bad_line  ///< bad_line() says which and why; the next call goes on behind it
+  frame,     ///< the next frame
+  end,       ///< there is no more; stays so
+  bad_line,  ///< bad_line() says which and why; the next call goes on behind it
+  passed     ///< with CaptureOptions::yields only
 };
 
 /// A line that is no frame and no remark; in an .upcap file a piece that holds no whole block.
@@ -104,6 +105,9 @@ struct CaptureOptions {
   CaptureDamage on_damage = CaptureDamage::skip;
   /// next() gives every record of an .upcap file as CaptureStep::frame, whatever its type.
   bool all_records = false;
+  /// For who must not wait long: behind a seek() in a packed file or in text, where all before that
+  /// place is read, next() returns CaptureStep::passed now and then on the way.
+  bool yields = false;
 };
 
 /// What a recorder could not write.

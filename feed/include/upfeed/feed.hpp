@@ -102,10 +102,10 @@ class Feed {
   /// StatusEvents in their places, so books are as they were live; what a recorder lost, or a
   /// damage hides, is a LossEvent of no market. One I/O thread reads, so the order of all events is
   /// that of the files, each time. The end is a StatusEvent of connection 0 with cause
-  /// end_of_capture. See upfeed/capture.hpp for the files it reads. config  settings of connections
-  /// are not used, and nothing may be recorded. errors  bad_config, bad_option, bad_code,
-  /// no_such_file, bad_capture (a pipe; a file named twice; several captures,
-  ///         a speed or bounds where one says no times), system.
+  /// end_of_capture. See upfeed/capture.hpp for the files it reads.
+  /// config  settings of connections are not used, and nothing may be recorded.
+  /// errors  bad_config, bad_option, bad_code, no_such_file, bad_capture (a pipe; a file named
+  ///         twice; several captures, a speed or bounds where one says no times), system.
   [[nodiscard]] static Result<Feed> replay(const std::vector<std::string>& capture_paths,
                                            const ReplayOptions& options = {},
                                            const FeedConfig& config = {});

@@ -28,5 +28,5 @@ void Strategy::operator()(const upfeed::OrderbookEvent&, const upfeed::Book&) {}
 upfeed::Result<upfeed::Feed> make_feed() {
   const upfeed::Result<upfeed::FeedConfig> config = upfeed::load_config("upfeed.toml");
   if (!config) return config.error();  // every mistake in one message
-  return upfeed::Feed::create(*config);
+  return upfeed::Feed::create(config.value());
 }
