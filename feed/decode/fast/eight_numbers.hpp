@@ -154,47 +154,66 @@ class EightNumbers {
     __asm__("" : "+r"(tables_));
   }
 
+  /// What the characters of eight numbers are, before anything follows from it.
+  struct Seen {
+    __m512i even_values;  ///< the characters less '0', and 0 in front of numbers
+    __m512i odd_values;
+    // By words, one for each number:
+    __m128i valid;
+    __m128i digits;
+    __m128i points;
+    __m128i exponents;
+    __m128i not_zeros;
+    __m128i tails;  ///< the last two characters less '0'
+  };
+
   /// even, odd  the lanes. sizes  of the numbers in order; those that are not 1 to 16 are left out.
-  /// decimals  by which the magnitude of each is moved.
-  UPFEED_ALWAYS_INLINE Result read(__m512i even, __m512i odd, __m128i sizes,
-                                   __m128i decimals) const {
+  UPFEED_ALWAYS_INLINE Seen look(__m512i even, __m512i odd, __m128i sizes) const {
+    Seen seen;
     const __m128i size = _mm_shuffle_epi8(sizes, load(tables_->even_then_odd));
-    const __m128i valid =
+    seen.valid =
         _mm_sllv_epi16(load(tables_->minus_one), _mm_sub_epi16(load(tables_->sixteen), size));
-    const std::uint64_t even_valid = low(valid);
-    const std::uint64_t odd_valid = high(valid);
-    const __m512i even_values =
-        _mm512_maskz_sub_epi8(even_valid, even, load64(tables_->zero.data()));  // 0 in front
-    const __m512i odd_values = _mm512_maskz_sub_epi8(odd_valid, odd, load64(tables_->zero.data()));
+    const std::uint64_t even_valid = low(seen.valid);
+    const std::uint64_t odd_valid = high(seen.valid);
+    const __m512i zero = load64(tables_->zero.data());
+    const __m512i even_values = _mm512_maskz_sub_epi8(even_valid, even, zero);
+    const __m512i odd_values = _mm512_maskz_sub_epi8(odd_valid, odd, zero);
+    seen.even_values = even_values;
+    seen.odd_values = odd_values;
 
-    const __m128i digits =
-        words(_mm512_mask_cmplt_epu8_mask(even_valid, even_values, load64(tables_->ten.data())),
-              _mm512_mask_cmplt_epu8_mask(odd_valid, odd_values, load64(tables_->ten.data())));
-    const __m128i points = words(_mm512_cmpeq_epi8_mask(even_values, load64(tables_->point.data())),
-                                 _mm512_cmpeq_epi8_mask(odd_values, load64(tables_->point.data())));
-    const __m128i exponents =
-        words(_mm512_cmpeq_epi8_mask(even_values, load64(tables_->exponent.data())),
-              _mm512_cmpeq_epi8_mask(odd_values, load64(tables_->exponent.data())));
-    const __m128i not_zeros = words(_mm512_test_epi8_mask(even_values, even_values),
-                                    _mm512_test_epi8_mask(odd_values, odd_values));
-    const __m128i tails = _mm512_castsi512_si128(
+    const __m512i point = load64(tables_->point.data());
+    seen.points = words(_mm512_cmpeq_epi8_mask(even_values, point),
+                        _mm512_cmpeq_epi8_mask(odd_values, point));
+    const __m512i ten = load64(tables_->ten.data());
+    seen.digits = words(_mm512_mask_cmplt_epu8_mask(even_valid, even_values, ten),
+                        _mm512_mask_cmplt_epu8_mask(odd_valid, odd_values, ten));
+    const __m512i exponent = load64(tables_->exponent.data());
+    seen.exponents = words(_mm512_cmpeq_epi8_mask(even_values, exponent),
+                           _mm512_cmpeq_epi8_mask(odd_values, exponent));
+    seen.not_zeros = words(_mm512_test_epi8_mask(even_values, even_values),
+                           _mm512_test_epi8_mask(odd_values, odd_values));
+    seen.tails = _mm512_castsi512_si128(
         _mm512_permutex2var_epi8(even_values, load64(tables_->tails.data()), odd_values));
+    return seen;
+  }
 
-    const __m128i below_point =
-        _mm_add_epi16(points, load(tables_->minus_one));  // all where is none
+  /// decimals  by which the magnitude of each is moved, in order.
+  UPFEED_ALWAYS_INLINE Result value(const Seen& seen, __m128i decimals) const {
+    const __m128i points = seen.points;
+    const __m128i below_point = _mm_add_epi16(points, load(tables_->minus_one));  // all: is none
     const __m128i upto_point = _mm_or_si128(points, _mm_subs_epu16(points, load(tables_->one)));
-    const __m128i exponent_place = _mm_srli_epi16(exponents, 13);
-    const __m128i exponent =
-        _mm_sign_epi16(_mm_srli_epi16(tails, 8), by_place(exponent_place, tables_->exponent_signs));
+    const __m512i mantissas =
+        convert(seen.even_values, low(upto_point), seen.odd_values, high(upto_point));
+    const __m128i exponent_place = _mm_srli_epi16(seen.exponents, 13);
+    const __m128i exponent = _mm_sign_epi16(_mm_srli_epi16(seen.tails, 8),
+                                            by_place(exponent_place, tables_->exponent_signs));
     const __m128i fraction = _mm_subs_epu16(by_place(exponent_place, tables_->digits_max),
                                             _mm_popcnt_epi16(below_point));
-    const __m128i even_decimals = _mm_shuffle_epi8(decimals, load(tables_->even_then_odd));
-    const __m128i power = _mm_sub_epi16(_mm_add_epi16(exponent, even_decimals), fraction);
-
-    const __m128i wrong = _mm_or_si128(
-        _mm_subs_epu16(power, load(tables_->power_max)),
-        wrong_grammar(valid, digits, points, below_point, exponents, not_zeros, tails));
-    const __m512i mantissas = convert(even_values, low(upto_point), odd_values, high(upto_point));
+    const __m128i power = _mm_sub_epi16(
+        _mm_add_epi16(exponent, _mm_shuffle_epi8(decimals, load(tables_->even_then_odd))),
+        fraction);
+    const __m128i wrong = _mm_or_si128(_mm_subs_epu16(power, load(tables_->power_max)),
+                                       wrong_grammar(seen, below_point));
     const __m512i power_index = _mm512_maskz_permutexvar_epi16(
         0x1111'1111, load64(tables_->word_in_order.data()), _mm512_castsi128_si512(power));
     const __mmask8 too_large =
@@ -211,9 +230,7 @@ class EightNumbers {
 
   /// Not 0 in the word of each number that is not in JSON's grammar, or has an exponent that is not
   /// E and a digit or E, minus and a digit.
-  UPFEED_ALWAYS_INLINE __m128i wrong_grammar(__m128i valid, __m128i digits, __m128i points,
-                                             __m128i below_point, __m128i exponents,
-                                             __m128i not_zeros, __m128i tails) const {
+  UPFEED_ALWAYS_INLINE __m128i wrong_grammar(const Seen& seen, __m128i below_point) const {
     // Truth tables of a, b, c.
     constexpr int kEitherXor = 0x56;  // (a | b) ^ c
     constexpr int kEitherNot = 0x54;  // (a | b) & ~c
@@ -221,23 +238,24 @@ class EightNumbers {
     constexpr int kOrBoth = 0xF8;     // a | (b & c)
     constexpr int kOrFirst = 0xF4;    // a | (b & ~c)
     constexpr int kAny = 0xFE;        // a | b | c
-    const __m128i first = _mm_andnot_si128(_mm_slli_epi16(valid, 1), valid);
-    const __m128i others = _mm_andnot_si128(digits, valid);
-    const __m128i long_exponents = _mm_and_si128(exponents, load(tables_->third_last));
+    const __m128i first = _mm_andnot_si128(_mm_slli_epi16(seen.valid, 1), seen.valid);
+    const __m128i others = _mm_andnot_si128(seen.digits, seen.valid);
+    const __m128i long_exponents = _mm_and_si128(seen.exponents, load(tables_->third_last));
     const __m128i minus_due = _mm_slli_epi16(long_exponents, 1);
     const __m128i minuses =
-        _mm_cmpeq_epi16(_mm_and_si128(tails, load(tables_->low_byte)), load(tables_->minus));
+        _mm_cmpeq_epi16(_mm_and_si128(seen.tails, load(tables_->low_byte)), load(tables_->minus));
 
     // Characters that have no place in a number.
-    __m128i wrong = logic<kEitherXor>(_mm_or_si128(points, exponents), minus_due, others);
-    wrong = logic<kOrFirst>(wrong, exponents, load(tables_->exponent_places));
+    __m128i wrong = logic<kEitherXor>(_mm_or_si128(seen.points, seen.exponents), minus_due, others);
+    wrong = logic<kOrFirst>(wrong, seen.exponents, load(tables_->exponent_places));
     wrong = logic<kOrFirst>(wrong, long_exponents, minuses);
-    wrong = logic<kOrBoth>(wrong, points, below_point);  // several points
+    wrong = logic<kOrBoth>(wrong, seen.points, below_point);  // several points
     // A digit first and last, and between two others, but for the minus.
-    wrong = logic<kAny>(wrong, logic<kEitherNot>(first, load(tables_->last), digits),
+    wrong = logic<kAny>(wrong, logic<kEitherNot>(first, load(tables_->last), seen.digits),
                         logic<kBothXor>(others, _mm_slli_epi16(others, 1), minus_due));
     // A zero in front is the only digit there.
-    return logic<kOrBoth>(wrong, _mm_slli_epi16(_mm_andnot_si128(not_zeros, first), 1), digits);
+    return logic<kOrBoth>(wrong, _mm_slli_epi16(_mm_andnot_si128(seen.not_zeros, first), 1),
+                          seen.digits);
   }
 
   /// The mantissas in order. values  the characters less '0'. upto_point  those in front of points,

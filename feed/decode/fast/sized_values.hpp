@@ -7,12 +7,14 @@
 
 #include <immintrin.h>
 
+#include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
 
 #include "decode/fast/fixed_text.hpp"
+#include "decode/fast/spelled.hpp"
 #include "decode/fast/vector256.hpp"
 #include "upfeed/event_header.hpp"
 #include "upfeed/market.hpp"
@@ -20,10 +22,34 @@
 
 namespace upfeed::detail {
 
-/// Bytes in front of a value that are read, and ignored.
-inline constexpr std::size_t kReachBack = 32;
+struct SizedTables {
+  template <class Element>
+  using Half = std::array<Element, 32 / sizeof(Element)>;
+  template <class Element>
+  static constexpr Half<Element> in_turn(Element even, Element odd) {
+    Half<Element> elements{};
+    for (std::size_t i = 0; i < elements.size(); ++i) elements[i] = i % 2 == 0 ? even : odd;
+    return elements;
+  }
+  static constexpr Half<std::uint8_t> all(std::uint8_t byte) { return in_turn(byte, byte); }
 
-/// Isa  as in vector256.hpp. All functions: false for what this does not suit.
+  alignas(32) Half<std::uint8_t> zero = all('0');
+  alignas(32) Half<std::uint8_t> ten = all(10);
+  alignas(32) Half<std::uint8_t> point = all('.' - '0');
+  alignas(32) Half<std::uint8_t> space = all(' ');
+  alignas(32) Half<std::uint8_t> quote = all('"');
+  alignas(32) Half<std::uint8_t> backslash = all('\\');
+  // Weights of neighbours that become one.
+  alignas(32) Half<std::uint8_t> tens = in_turn<std::uint8_t>(10, 1);
+  alignas(32) Half<std::uint16_t> hundreds = in_turn<std::uint16_t>(100, 1);
+  alignas(32) Half<std::uint16_t> ten_thousands = in_turn<std::uint16_t>(10'000, 1);
+  alignas(32) Half<std::uint64_t> hundred_millions = in_turn<std::uint64_t>(100'000'000,
+                                                                            100'000'000);
+};
+inline constexpr SizedTables kSizedTables;
+
+/// Isa  as in vector256.hpp. All functions: false for what this does not suit. Numbers are read
+/// with up to 32 bytes in front of their end, which are not believed.
 template <class Isa>
 class SizedValues {
  public:
@@ -35,47 +61,34 @@ class SizedValues {
     const auto high = static_cast<unsigned>(size > 16 ? size - 16 : 0);
     const std::uint32_t valid =
         ~std::uint32_t{0} << (32 - (size - high)) | (0xFFFFU << (16 - high) & 0xFFFFU);
+    const SizedTables& tables = constants();
     const __m256i text = _mm256_set_m128i(load16(end - 16), load16(at + high - 16));
-    const __m256i values = _mm256_maskz_sub_epi8(valid, text, _mm256_set1_epi8('0'));
-    if (_mm256_cmpgt_epu8_mask(values, _mm256_set1_epi8(9)) != 0) return false;
+    const __m256i values = _mm256_maskz_sub_epi8(valid, text, load32(tables.zero.data()));
+    if (_mm256_cmpge_epu8_mask(values, load32(tables.ten.data())) != 0) return false;
     const __m256i sixteens = to_sixteens(values);
     out = low(sixteens) * kSixteenDigits + high_of(sixteens);
     return true;
   }
 
-  /// A number of up to 32 characters without an exponent; also with a sign.
   UPFEED_ALWAYS_INLINE static bool decimal(const char* at, const char* end, Decimal& out) {
     const bool negative = *at == '-';
-    const auto size = static_cast<std::size_t>(end - at) - negative;
-    if (size - 1 >= 32) return false;
-    const std::uint32_t valid = ~std::uint32_t{0} << (32 - size);
-    const __m256i text = load32(end - 32);
-    const __m256i values = _mm256_maskz_sub_epi8(valid, text, _mm256_set1_epi8('0'));
-    const std::uint32_t digits = _mm256_mask_cmplt_epu8_mask(valid, values, _mm256_set1_epi8(10));
-    const std::uint32_t points = _mm256_cmpeq_epi8_mask(values, _mm256_set1_epi8('.' - '0'));
-    const std::uint32_t significant = _mm256_mask_test_epi8_mask(digits, values, values);
-    const std::uint32_t first = std::uint32_t{1} << (32 - size);
-    constexpr std::uint32_t kLast = std::uint32_t{1} << 31;
-    const std::uint32_t wrong = ((valid & ~digits) ^ points) |  // neither digit nor point
-                                (points & (points - 1)) |       // several points
-                                ((first | kLast) & ~digits) |   // a point in front or behind
-                                (((first & ~significant) << 1) & digits);  // a zero in front
-    if (wrong != 0) return false;
-    // Up to the last digit that is not zero.
-    const std::uint32_t kept =
-        significant == 0 ? 0 : digits & ~std::uint32_t{0} >> _lzcnt_u32(significant);
-    const auto count = static_cast<unsigned>(_mm_popcnt_u32(kept));
-    const auto dropped = _mm_popcnt_u32(digits) - static_cast<int>(count);
-    const auto fraction = _mm_popcnt_u32(digits & ~(points - 1));  // none where is no point
-    const auto at_the_end = static_cast<std::uint32_t>(0xFFFF'FFFF'0000'0000 >> count);
-    const __m256i mantissa =
-        _mm256_maskz_expand_epi8(at_the_end, _mm256_maskz_compress_epi8(kept, values));
-    const __m256i sixteens = to_sixteens(mantissa);
-    const auto magnitude =
-        static_cast<Int128>(Uint128{low(sixteens)} * kSixteenDigits + high_of(sixteens));
-    out = Decimal::from_normalised(negative ? -magnitude : magnitude,
-                                   significant == 0 ? 0 : dropped - fraction);
+    Parts parts;
+    if (!split(at + negative, end, parts)) return false;
+    const auto mantissa = static_cast<Int128>(parts.mantissa);
+    out = Decimal::from_normalised(negative ? -mantissa : mantissa, parts.exponent);
     return true;
+  }
+  /// times 1e8.
+  UPFEED_ALWAYS_INLINE static bool magnitude(const char* at, const char* end, Uint128& out) {
+    Parts parts;
+    if (!split(at, end, parts)) return false;
+    const int power = kFixedDecimals + parts.exponent;
+    constexpr unsigned kPowerMax = 16;  // keeps 64 bits within those of a WideQuantity
+    if (static_cast<unsigned>(power) > kPowerMax) return false;
+    const bool is_long = parts.mantissa > UINT64_MAX;
+    out = is_long ? parts.mantissa
+                  : Uint128{static_cast<std::uint64_t>(parts.mantissa)} * spelled_power(power);
+    return !is_long || power == 0;
   }
 
   /// The text between two quotes, plain printable ASCII.
@@ -91,9 +104,10 @@ class SizedValues {
     const std::uint32_t valid = _bzhi_u32(~std::uint32_t{0}, static_cast<unsigned>(size));
     const __m256i chars = _mm256_maskz_loadu_epi8(valid, at + 1);
     // As signed bytes, what is beyond ASCII is below the printable characters.
-    if ((_mm256_mask_cmplt_epi8_mask(valid, chars, _mm256_set1_epi8(0x20)) |
-         _mm256_cmpeq_epi8_mask(chars, _mm256_set1_epi8('"')) |
-         _mm256_cmpeq_epi8_mask(chars, _mm256_set1_epi8('\\'))) != 0) {
+    const SizedTables& tables = constants();
+    if ((_mm256_mask_cmplt_epi8_mask(valid, chars, load32(tables.space.data())) |
+         _mm256_cmpeq_epi8_mask(chars, load32(tables.quote.data())) |
+         _mm256_cmpeq_epi8_mask(chars, load32(tables.backslash.data()))) != 0) {
       return false;
     }
     auto* const bytes = reinterpret_cast<__m128i*>(&out);
@@ -121,13 +135,77 @@ class SizedValues {
  private:
   static constexpr std::uint64_t kSixteenDigits = 10'000'000'000'000'000;
 
+  /// mantissa x 10^exponent; the mantissa has no zero at its end, but for 0 x 10^0.
+  struct Parts {
+    Uint128 mantissa;
+    int exponent;
+  };
+  /// A number without a sign of up to 32 characters, and E8, E-8 or E10 to E19 behind them.
+  UPFEED_ALWAYS_INLINE static bool split(const char* at, const char* end, Parts& out) {
+    int exponent = 0;
+    if (end[-2] == 'E' || end[-3] == 'E') {
+      const auto last = static_cast<unsigned char>(end[-1] - '0');
+      if (last > 9) return false;
+      if (end[-2] == 'E') {
+        exponent = last;
+      } else if (end[-2] == '-') {
+        exponent = -last;
+      } else if (end[-2] == '1') {
+        exponent = 10 + last;
+      } else {
+        return false;
+      }
+      end -= end[-2] == 'E' ? 2 : 3;
+    }
+    if (!split_digits(at, end, out)) return false;
+    if (out.mantissa != 0) out.exponent += exponent;
+    return true;
+  }
+  UPFEED_ALWAYS_INLINE static bool split_digits(const char* at, const char* end, Parts& out) {
+    const auto size = static_cast<std::size_t>(end - at);
+    if (size - 1 >= 32) return false;
+    const SizedTables& tables = constants();
+    const std::uint32_t valid = ~std::uint32_t{0} << (32 - size);
+    const __m256i values =
+        _mm256_maskz_sub_epi8(valid, load32(end - 32), load32(tables.zero.data()));
+    const std::uint32_t digits =
+        _mm256_mask_cmplt_epu8_mask(valid, values, load32(tables.ten.data()));
+    const std::uint32_t points = _mm256_cmpeq_epi8_mask(values, load32(tables.point.data()));
+    const std::uint32_t significant = _mm256_mask_test_epi8_mask(digits, values, values);
+    const std::uint32_t first = std::uint32_t{1} << (32 - size);
+    constexpr std::uint32_t kLast = std::uint32_t{1} << 31;
+    const std::uint32_t wrong = ((valid & ~digits) ^ points) |             // no digit, no point
+                                (points & (points - 1)) |                  // several points
+                                ((first | kLast) & ~digits) |              // first or last
+                                (((first & ~significant) << 1) & digits);  // a zero in front
+    if (wrong != 0) return false;
+    // Up to the last digit that is not zero.
+    const std::uint32_t kept =
+        significant == 0 ? 0 : digits & ~std::uint32_t{0} >> _lzcnt_u32(significant);
+    const auto count = _mm_popcnt_u32(kept);
+    const auto fraction = _mm_popcnt_u32(digits & ~(points - 1));  // 0 where is no point
+    const auto at_the_end = static_cast<std::uint32_t>(0xFFFF'FFFF'0000'0000 >> count);
+    const __m256i sixteens =
+        to_sixteens(_mm256_maskz_expand_epi8(at_the_end, _mm256_maskz_compress_epi8(kept, values)));
+    out.mantissa = Uint128{low(sixteens)} * kSixteenDigits + high_of(sixteens);
+    out.exponent = significant == 0 ? 0 : _mm_popcnt_u32(digits) - count - fraction;
+    return true;
+  }
+
+  /// Hides from the compiler that these are constants: it would make them anew for every value.
+  UPFEED_ALWAYS_INLINE static const SizedTables& constants() {
+    const SizedTables* tables = &kSizedTables;
+    __asm__("" : "+r"(tables));
+    return *tables;
+  }
   /// The number that the 16 digits of each half make.
   UPFEED_ALWAYS_INLINE static __m256i to_sixteens(__m256i digits) {
-    const __m256i fours = _mm256_madd_epi16(_mm256_maddubs_epi16(digits, _mm256_set1_epi16(0x010A)),
-                                            _mm256_set1_epi32(0x0001'0064));
+    const SizedTables& tables = constants();
+    const __m256i fours = _mm256_madd_epi16(
+        _mm256_maddubs_epi16(digits, load32(tables.tens.data())), load32(tables.hundreds.data()));
     const __m256i eights =
-        _mm256_madd_epi16(_mm256_packus_epi32(fours, fours), _mm256_set1_epi32(0x0001'2710));
-    return _mm256_add_epi64(_mm256_mul_epu32(eights, _mm256_set1_epi64x(100'000'000)),
+        _mm256_madd_epi16(_mm256_packus_epi32(fours, fours), load32(tables.ten_thousands.data()));
+    return _mm256_add_epi64(_mm256_mul_epu32(eights, load32(tables.hundred_millions.data())),
                             _mm256_srli_epi64(eights, 32));
   }
   UPFEED_ALWAYS_INLINE static std::uint64_t low(__m256i halves) {

@@ -25,6 +25,7 @@
 #include "decode/fast/eight_numbers.hpp"
 #include "decode/fast/fast.hpp"
 #include "decode/fast/fixed_text.hpp"
+#include "decode/fast/sized_values.hpp"
 #include "decode/fast/value_reader.hpp"
 #include "decode/fields.hpp"
 #include "decode/value.hpp"
@@ -48,22 +49,9 @@ class UnitPairs {
     if (!starts_with<kFirstKey>(places[opener] + kOpenerSize<kSimple>)) return false;
     const Frame frame{places.begin(), places.words() + opener};
     Units units{event.unit_array(), context.wide.data(), unit_count};
-    const Numbers eight_numbers;
-    __m128i key_sizes = load(kKeySizes<kSimple, true>);
+    const Numbers numbers;
     unsigned any_zero = 0;
-    std::size_t unit = 0;
-    for (; unit + 2 < unit_count; unit += 2) {
-      if (!read_two<kSimple, false>(eight_numbers, frame, unit, key_sizes, units, any_zero)) {
-        return false;
-      }
-      key_sizes = load(kKeySizes<kSimple, false>);
-    }
-    // The last two, be one of them read before or not.
-    if (unit_count > 2) key_sizes = load(kKeySizes<kSimple, false>);
-    unit = unit_count - 2;
-    if (!read_two<kSimple, true>(eight_numbers, frame, unit, key_sizes, units, any_zero)) {
-      return false;
-    }
+    if (!read_all<kSimple>(numbers, frame, units, any_zero)) return false;
     if (units.wide) Values::widen(units);
     finish_units(event, unit_count, context.wide, units.wide, any_zero != 0);
     return true;
@@ -121,8 +109,8 @@ class UnitPairs {
   static constexpr Keys kLastKeys{kKeyText<UnitField::ask_size, kSimple>, "}]"};
 
   /// From comma to comma, less these: the sizes of the numbers of two units. The first unit has the
-  /// bracket and its key in front.
-  template <bool kSimple, bool kFirst>
+  /// bracket and its key in front, the last one a bracket behind.
+  template <bool kSimple, bool kFirst, bool kLast>
   alignas(16) static constexpr Words kKeySizes = [] {
     const std::array<std::size_t, 4> sizes{1 + kKeyText<UnitField::ask_price, kSimple>.size(),
                                            kKeyText<UnitField::bid_price, kSimple>.size(),
@@ -131,6 +119,7 @@ class UnitPairs {
     Words words{};
     for (std::size_t i = 0; i < 8; ++i) words[i] = static_cast<std::int16_t>(sizes[i % 4]);
     if (kFirst) words[0] = static_cast<std::int16_t>(words[0] + kOpenerSize<kSimple>);
+    if (kLast) words[7] = static_cast<std::int16_t>(words[7] + 1);
     return words;
   }();
   UPFEED_ALWAYS_INLINE static __m128i load(const Words& words) {
@@ -142,15 +131,48 @@ class UnitPairs {
     const std::uint16_t* commas;  ///< from the one in front of the units' key on
 
     [[nodiscard]] UPFEED_ALWAYS_INLINE At comma(std::size_t i) const { return begin + commas[i]; }
+    [[nodiscard]] UPFEED_ALWAYS_INLINE Frame at(std::size_t unit) const {
+      return {begin, commas + 4 * unit};
+    }
   };
 
-  /// kLast  there is no unit behind these two. any_zero  not 0: a price may be 0.
-  template <bool kSimple, bool kLast>
-  UPFEED_ALWAYS_INLINE static bool read_two(const Numbers& eight_numbers, const Frame& frame,
-                                            std::size_t unit, __m128i key_sizes, Units& units,
-                                            unsigned& any_zero) {
-    const Frame here{frame.begin, frame.commas + 4 * unit};
-    const At end = here.comma(8) - (kLast ? 2 : 1);  // of the last number
+  struct Pair {
+    typename Numbers::Seen seen;
+    __m128i sizes;
+    std::size_t unit;
+    At end;  ///< of the last number
+  };
+
+  /// The characters of two units are looked at before the values of the two in front of them are
+  /// computed, so that neither waits for the other.
+  template <bool kSimple>
+  UPFEED_ALWAYS_INLINE static bool read_all(const Numbers& numbers, const Frame& frame,
+                                            Units& units, unsigned& any_zero) {
+    Pair pair;
+    if (!(units.count > 2 ? see<kSimple, true, false>(numbers, frame, 0, pair)
+                          : see<kSimple, true, true>(numbers, frame, 0, pair))) {
+      return false;
+    }
+    for (std::size_t unit = 2; unit < units.count; unit += 2) {
+      Pair next;
+      // The last two, be one of them read before or not.
+      if (!(unit + 2 < units.count
+                ? see<kSimple, false, false>(numbers, frame, unit, next)
+                : see<kSimple, false, true>(numbers, frame, units.count - 2, next))) {
+        return false;
+      }
+      if (!value(numbers, frame, pair, units, any_zero)) return false;
+      pair = next;
+    }
+    return value(numbers, frame, pair, units, any_zero);
+  }
+
+  /// kFirst, kLast  there is no unit in front of these two, or behind them.
+  template <bool kSimple, bool kFirst, bool kLast>
+  UPFEED_ALWAYS_INLINE static bool see(const Numbers& numbers, const Frame& frame, std::size_t unit,
+                                       Pair& pair) {
+    const Frame here = frame.at(unit);
+    const At end = here.comma(8) - (kLast ? 2 : 1);
     const __m512i even_first = join32(here.comma(1) - 16, here.comma(3) - 16);
     const __m512i even_second = join32(here.comma(5) - 16, here.comma(7) - 16);
     const __m512i odd_first = join32(here.comma(2) - 16, here.comma(4) - 17);
@@ -164,19 +186,26 @@ class UnitPairs {
     }
     if (wrong != 0) return false;
 
-    __m128i sizes = _mm_sub_epi16(
-        _mm_sub_epi16(load_words(here.commas + 1), load_words(here.commas)), key_sizes);
-    if (kLast) sizes = _mm_sub_epi16(sizes, _mm_set_epi16(1, 0, 0, 0, 0, 0, 0, 0));
     constexpr int kNumbers = 0x88;  // lanes 0 and 2 of both
-    const auto numbers = eight_numbers.read(_mm512_shuffle_i64x2(even_first, even_second, kNumbers),
-                                            _mm512_shuffle_i64x2(odd_first, odd_second, kNumbers),
-                                            sizes, _mm_set1_epi16(kFixedDecimals));
-    _mm512_storeu_si512(units.narrow + unit, numbers.magnitudes);
+    pair.sizes = _mm_sub_epi16(_mm_sub_epi16(load_words(here.commas + 1), load_words(here.commas)),
+                               load(kKeySizes<kSimple, kFirst, kLast>));
+    pair.unit = unit;
+    pair.end = end;
+    pair.seen = numbers.look(_mm512_shuffle_i64x2(even_first, even_second, kNumbers),
+                             _mm512_shuffle_i64x2(odd_first, odd_second, kNumbers), pair.sizes);
+    return true;
+  }
+  /// any_zero  not 0: a price may be 0.
+  UPFEED_ALWAYS_INLINE static bool value(const Numbers& numbers, const Frame& frame,
+                                         const Pair& pair, Units& units, unsigned& any_zero) {
+    const auto result = numbers.value(pair.seen, _mm_set1_epi16(kFixedDecimals));
+    _mm512_storeu_si512(units.narrow + pair.unit, result.magnitudes);
     constexpr unsigned kPrices = 0x33;
-    any_zero |= _mm512_testn_epi64_mask(numbers.magnitudes, numbers.magnitudes) & kPrices;
-    if (numbers.whole()) return true;
+    any_zero |= _mm512_testn_epi64_mask(result.magnitudes, result.magnitudes) & kPrices;
+    if (result.whole()) return true;
     any_zero = 1;
-    return read_left_out(here, sizes, numbers.left_out(), end, units, unit);
+    return read_left_out(frame.at(pair.unit), pair.sizes, result.left_out(), pair.end, units,
+                         pair.unit);
   }
 
   /// left_out  a bit for each number. last_end  of the last one.
@@ -197,17 +226,26 @@ class UnitPairs {
                                               std::size_t field) {
     BookUnit& unit = units.narrow[index];
     WideUnitSizes& exact = units.exact[index];
-    switch (static_cast<UnitField>(field)) {
-      case UnitField::ask_price:
-        return Values::read_level(at, end, unit.ask_price);
-      case UnitField::bid_price:
-        return Values::read_level(at, end, unit.bid_price);
-      case UnitField::ask_size:
-        return Values::template read_level<','>(at, end, unit.ask_size, exact.ask_size, units.wide);
-      case UnitField::bid_size:
-        return Values::template read_level<'}'>(at, end, unit.bid_size, exact.bid_size, units.wide);
+    Uint128 magnitude = 0;
+    if (field <= static_cast<std::size_t>(UnitField::bid_price)) {
+      Price& price = field == 0 ? unit.ask_price : unit.bid_price;
+      if (!SizedValues<Isa>::magnitude(at, end, magnitude) || magnitude > INT64_MAX) {
+        return Values::read_level_slowly(at, end, price) == end;
+      }
+      price = Price::from_raw(static_cast<std::int64_t>(magnitude));
+      return true;
     }
-    return false;
+    const bool is_ask = field == static_cast<std::size_t>(UnitField::ask_size);
+    Quantity& size = is_ask ? unit.ask_size : unit.bid_size;
+    WideQuantity& wide = is_ask ? exact.ask_size : exact.bid_size;
+    if (SizedValues<Isa>::magnitude(at, end, magnitude)) {
+      wide = WideQuantity::from_raw(static_cast<Int128>(magnitude));
+    } else if (Values::read_level_slowly(at, end, wide) != end) {
+      return false;
+    }
+    size = Quantity::narrow(wide);
+    units.wide |= size.in_wide_form();
+    return true;
   }
   UPFEED_ALWAYS_INLINE static __m128i load_words(const std::uint16_t* words) {
     return _mm_loadu_si128(reinterpret_cast<const __m128i*>(words));

@@ -251,19 +251,6 @@ class ValueReader {
     }
     return at + number.size;
   }
-  // The same between two known places, whatever it looks like.
-  static bool read_level(At at, At end, Price& out) noexcept {
-    return read_level_price(Kernel(), at, out) == end || read_level_slowly(at, end, out) == end;
-  }
-  template <char kEnd>
-  static bool read_level(At at, At end, Quantity& out, WideQuantity& exact, bool& wide) noexcept {
-    if (read_level_size<kEnd>(Kernel(), at, out, exact, wide) == end) return true;
-    if (read_level_slowly(at, end, exact) != end) return false;
-    out = Quantity::narrow(exact);
-    wide |= out.in_wide_form();
-    return true;
-  }
-
   /// One wide size makes all of the frame wide.
   __attribute__((noinline, cold)) static void widen(const Units& units) noexcept {
     const auto set = [](const Quantity& size, WideQuantity& exact) {

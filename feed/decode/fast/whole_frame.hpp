@@ -345,12 +345,14 @@ class WholeFrame {
     const auto end = [&frame]<std::size_t kLane>() __attribute__((always_inline)) {
       return end_of<Event, kFieldOf<Event, 8 * kGroup + kLane>>(frame) - 16;
     };
-    const auto numbers = eight_numbers.read(
-        join16(end.template operator()<0>(), end.template operator()<2>(),
-               end.template operator()<4>(), end.template operator()<6>()),
-        join16(end.template operator()<1>(), end.template operator()<3>(),
-               end.template operator()<5>(), end.template operator()<7>()),
-        sizes, _mm_load_si128(reinterpret_cast<const __m128i*>(kWords.decimals.data())));
+    const auto seen =
+        eight_numbers.look(join16(end.template operator()<0>(), end.template operator()<2>(),
+                                  end.template operator()<4>(), end.template operator()<6>()),
+                           join16(end.template operator()<1>(), end.template operator()<3>(),
+                                  end.template operator()<5>(), end.template operator()<7>()),
+                           sizes);
+    const auto numbers = eight_numbers.value(
+        seen, _mm_load_si128(reinterpret_cast<const __m128i*>(kWords.decimals.data())));
     alignas(64) std::array<std::int64_t, 8> magnitudes;
     _mm512_store_si512(magnitudes.data(), numbers.magnitudes);
     return [&]<std::size_t... kLane>(std::index_sequence<kLane...>) __attribute__((always_inline)) {
@@ -392,6 +394,12 @@ class WholeFrame {
         event.null |= kEntry.bit();
         member = {};
         return Values::template take<"null">(at) == end;
+      }
+      Uint128 magnitude = 0;
+      if (kIsFixed<Event, kIndex> && Sized::magnitude(at, end, magnitude) &&
+          magnitude <= INT64_MAX) {
+        set_lane<Event, kLane>(event, static_cast<std::int64_t>(magnitude));
+        return true;
       }
       return Values::template read_value<','>(at, end, member) == end;
     }
