@@ -175,6 +175,7 @@ class Dispatcher {
     MonoTime until;
     std::vector<TradeEvent> inside;  // what snapshots have shown of the hidden ones
     std::vector<TradeEvent> trades;
+    bool is_suspicion = false;  // a gap only where something was hidden
   };
   /// What goes out in front of the next record.
   struct Injected {
@@ -254,6 +255,7 @@ class Dispatcher {
   void apply(const StatusEvent& event) noexcept;
   void apply(const LossEvent& event) noexcept;
   void open_gap(Route& route, const StatusEvent& event) noexcept;
+  static void begin_gap(Route& route, StatusCause cause, MonoTime lost) noexcept;
   [[nodiscard]] Route* route_of_lost(const StatusEvent& event) noexcept;
   void lose_stream(const StatusEvent& event) noexcept;
   void mark_all_stale(std::uint32_t connection) noexcept;
@@ -272,6 +274,7 @@ class Dispatcher {
   [[nodiscard]] bool is_doubtful(const Route& route, const EventHeader& event) const noexcept;
   void doubt(Route& route, const TradeEvent& trade);
   [[nodiscard]] bool settle_doubt(Route& route, const EventHeader& event);
+  void believe(Route& route, std::size_t count);
   void trust(Route& route, std::size_t count);
   void end_late_doubts();
   void end_doubts_of(std::uint32_t connection);
