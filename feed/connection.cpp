@@ -113,7 +113,7 @@ Connection::Connection(const Place& place, const Shared& shared, std::uint32_t f
                jitter_seed(shared.config, place.number)),
       parser_({.message_bytes_max = shared.config.message_bytes_max}),
       background_(background) {
-  session_.start(mono_now(), first_epoch);
+  session_.start(session_now(), first_epoch);
   count();
 }
 
@@ -133,13 +133,13 @@ void Connection::takes_over() {
 
 void Connection::retire() {
   background_ = true;
-  session_.stop(mono_now());
+  session_.stop(session_now());
   act();
 }
 
 std::size_t Connection::step() {
   std::size_t work = socket_ != nullptr ? receive() : 0;
-  const MonoTime now = mono_now();
+  const MonoTime now = session_now();
   const std::uint32_t audits = counters_.audits_asked.load(std::memory_order_relaxed);
   if (audits != audits_seen_) {
     audits_seen_ = audits;
@@ -175,7 +175,8 @@ void Connection::count() noexcept {
   counters_.probes.set(base.probes + from.probes);
   counters_.silent_streams.set(base.silent_streams + from.silent_streams);
   counters_.refused_streams.set(base.refused_streams + from.refused_streams);
-  counters_.audits.set(base.audits + from.audits + from.lists);
+  counters_.audits.set(base.audits + from.audits);
+  counters_.lists.set(base.lists + from.lists);
   counters_.last_audit.store(session_.last_audit().outcome, std::memory_order_relaxed);
   counters_.subscribed.store(session_.fully_subscribed(), std::memory_order_relaxed);
   counters_.state.store(session_.state(), std::memory_order_relaxed);
@@ -193,6 +194,7 @@ SessionCounters Connection::told_so_far() const noexcept {
   told.silent_streams = counters_.silent_streams.get();
   told.refused_streams = counters_.refused_streams.get();
   told.audits = counters_.audits.get();
+  told.lists = counters_.lists.get();
   for (std::size_t i = 0; i < kStatusCauseCount; ++i) {
     told.ends[i] = counters_.ends_by_cause[i].get();
   }
@@ -200,7 +202,7 @@ SessionCounters Connection::told_so_far() const noexcept {
 }
 
 void Connection::stop() {
-  session_.stop(mono_now());
+  session_.stop(session_now());
   act();
   count();
 }
@@ -227,7 +229,8 @@ std::size_t Connection::receive() {
       break;
     }
     const MonoTime now = mono_now();
-    session_.on_bytes(now);
+    read_at_ = session_now();
+    session_.on_bytes(read_at_);
     parser_.commit(read.bytes);
     // A part of a message is work, too: the rest is most likely there.
     work += std::max<std::size_t>(parse(read, now), 1);
@@ -272,7 +275,7 @@ void Connection::watch_fragments() {
   if (open == message_open_since_) return;
   message_open_since_ = open;
   if (open != 0) {
-    session_.on_message_started(mono_now());
+    session_.on_message_started(session_now());
   } else {
     session_.on_message_finished();
   }
@@ -306,17 +309,17 @@ void Connection::on_data(std::span<const char> payload, const FrameMeta& partial
   counters_.bytes.add(payload.size());
   counters_.last_frame_ns.set(meta.received_mono.ns);
   const Decoded decoded = intake_.accept(payload, meta, [&](const EventHeader& event) noexcept {
-    session_.on_event(event, meta.received_mono);
+    session_.on_event(event, read_at_);
   });
   if (!decoded.ok()) {
-    session_.on_bad_frame(meta.received_mono);
+    session_.on_bad_frame(read_at_);
   } else if (decoded.frame_class == FrameClass::error) {
-    session_.on_server_error(decoded.error.name, decoded.error.message, meta.received_mono);
+    session_.on_server_error(decoded.error.name, decoded.error.message, read_at_);
     act();
   } else if (decoded.frame_class == FrameClass::subscriptions) {
-    session_.on_subscriptions(decoded.subscriptions_json, meta.received_mono);
+    session_.on_subscriptions(decoded.subscriptions_json, read_at_);
   } else if (decoded.frame_class != FrameClass::event) {
-    session_.on_status_up(meta.received_mono);
+    session_.on_status_up(read_at_);
   }
 }
 
@@ -333,7 +336,7 @@ void Connection::lost(StatusCause cause, int system_errno, std::string_view text
   const std::uint32_t epoch = session_.epoch();
   socket_->close_now(true);
   socket_.reset();
-  session_.on_closed(epoch, cause, system_errno, text, mono_now());
+  session_.on_closed(epoch, cause, system_errno, text, session_now());
   act();
 }
 
@@ -396,9 +399,9 @@ bool Connection::on_dialled(net::DialResult& result) {
   dials_out_.erase(dial);
   // A dial that the session gave up in the meantime; its socket closes with the result.
   if (epoch != session_.epoch() || session_.state() != SessionState::connecting) return true;
-  const MonoTime now = mono_now();
+  read_at_ = session_now();
   if (result.socket == nullptr) {
-    session_.on_dial_failed(epoch, failure_of(result.error), now);
+    session_.on_dial_failed(epoch, failure_of(result.error), read_at_);
     act();
     return true;
   }
@@ -407,13 +410,13 @@ bool Connection::on_dialled(net::DialResult& result) {
   counters_.certificate_expires_unix_s.set(socket_->certificate_not_after_unix_s());
   parser_.reset();
   message_open_since_ = 0;
-  session_.on_connected(epoch, now);
+  session_.on_connected(epoch, read_at_);
   act();
   const std::string& leftover = result.socket->leftover;
   if (leftover.empty() || socket_ == nullptr) return true;
   std::memcpy(parser_.prepare().data(), leftover.data(), leftover.size());
   parser_.commit(leftover.size());
-  parse({.status = net::ReadStatus::ready, .bytes = leftover.size()}, now);
+  parse({.status = net::ReadStatus::ready, .bytes = leftover.size()}, mono_now());
   return true;
 }
 
@@ -454,6 +457,15 @@ void Connection::report(const SessionAction& action) {
   event.system_errno = action.sys_errno;
   event.retry_in_ms = action.retry_in_ms;
   event.text.assign(std::string_view(action.text).substr(0, event.text.capacity()));
+  if (action.lost) {
+    const WantedStream& stream = action.lost->stream;
+    event.market = stream.market;
+    event.code = stream.code;
+    event.lost_kind = stream.kind;
+    event.candle_unit = stream.candle_unit;
+    event.level = stream.level;
+    event.silent_ns = action.lost->silent_ns;
+  }
   if (!background_ && action.previous_state == SessionState::live &&
       action.state != SessionState::live && action.cause != StatusCause::requested) {
     counters_.reconnects.add();

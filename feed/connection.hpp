@@ -51,7 +51,7 @@ class Connection {
   /// Since when it has been live; INT64_MAX: it is not.
   [[nodiscard]] MonoTime live_since() const noexcept { return live_since_; }
 
-  void want(WantedSet set) { session_.want(std::move(set), mono_now()); }
+  void want(WantedSet set) { session_.want(std::move(set), session_now()); }
   /// True, and taken, when this is the result of a dial of this connection.
   bool on_dialled(net::DialResult& result);
   /// Bounded work: receives, runs due timers, sends. Returns how many messages were handled or
@@ -75,6 +75,7 @@ class Connection {
   }
   /// Some dial has not come back yet; one that was given up may still bring a socket to close.
   [[nodiscard]] bool dialling() const noexcept { return !dials_out_.empty(); }
+  /// As session_now().
   [[nodiscard]] MonoTime deadline() const noexcept { return session_.deadline(); }
   [[nodiscard]] const Session& session() const noexcept { return session_; }
 
@@ -119,7 +120,8 @@ class Connection {
     std::uint32_t epoch;
   };
   std::vector<Dial> dials_out_;
-  MonoTime counted_at_;
+  MonoTime read_at_;        // on the session's clock, what is handled now
+  MonoTime counted_at_;     // on the session's clock, as live_since_
   SessionCounters base_{};  // of those that this one has replaced
   MonoTime live_since_{INT64_MAX};
   bool background_;

@@ -62,7 +62,7 @@ struct IntakeCounters {
 struct ConnectionCounters {
   Counter frames, bytes, receive_calls, requests_sent, limiter_waits, pings_sent, dials, connects,
       reconnects, renewals, streams_wanted, streams_awaited, probes, silent_streams,
-      refused_streams, audits, epoch;
+      refused_streams, audits, lists, epoch;
   std::array<Counter, kStatusCauseCount> ends_by_cause;
   Gauge last_frame_ns, certificate_expires_unix_s;
   std::atomic<SessionState> state{SessionState::idle};

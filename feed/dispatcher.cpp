@@ -66,6 +66,7 @@ std::uint32_t Dispatcher::begin_poll() noexcept {
   const bool changed = apply_changes();
   const bool moved = !moving_.empty() && end_moves();
   if (backfiller_ != nullptr) end_holds();
+  if (!doubting_.empty()) end_late_doubts();
   return changed || moved ? put_wanted_sets() : 0;
 }
 
@@ -89,7 +90,6 @@ EventHeader* Dispatcher::take_record() noexcept {
     ring_index_ = ring_index_ + 1 == rings_.size() ? 0 : ring_index_ + 1;
   }
   if (record.empty()) return nullptr;
-  ++ring_taken_;
   auto* event = std::launder(reinterpret_cast<EventHeader*>(record.data()));
   UPFEED_ASSERT(event->size_bytes == record.size());
   return event;
@@ -98,6 +98,7 @@ EventHeader* Dispatcher::take_record() noexcept {
 void Dispatcher::release_record() noexcept {
   current_ = nullptr;
   current_route_ = nullptr;
+  ++ring_taken_;  // here, so that a record that has to wait is the next one, too
   rings_[ring_index_]->release();
 }
 
@@ -108,32 +109,14 @@ Dispatched Dispatcher::next() noexcept {
     if (current_ == nullptr) return {};
     if (stages_ != nullptr) dispatched_at_ = mono_now();
     note_time(*current_);
-    if (!holding_.empty() && ends_holds(*current_)) continue;
-    const auto kind = static_cast<std::size_t>(current_->kind);
+    if (current_->kind == EventKind::status && ends_waiting(*current_)) continue;
     if (is_market_stream(current_->kind)) {
       current_route_ = route_at(stream_slot(*current_), current_->market).get();
-      if (current_route_ != nullptr && !gap_told_ && !admit(*current_route_, *current_)) {
-        counters_.superseded[kind].add();
-        release_record();
-        continue;
-      }
-      if (current_route_ != nullptr && current_route_->hold != nullptr) {
-        hold_back(*current_route_, static_cast<const TradeEvent&>(*current_));
-        release_record();
-        continue;
-      }
-      if (current_route_ != nullptr && current_route_->gap.pending) {
-        fill_gap_event(*current_route_, *current_);
-        if (backfiller_ != nullptr && gap_event_.last_sequential_id != 0 &&
-            gap_event_.first_sequential_id > gap_event_.last_sequential_id) {
-          begin_hold(*current_route_, static_cast<const TradeEvent&>(*current_));
-          release_record();
-          continue;
-        }
-        gap_told_ = true;
-        return {&gap_event_, nullptr};
-      }
+      const Way way = current_route_ != nullptr ? way_of(*current_route_) : Way::on;
+      if (way == Way::later) continue;
+      if (way == Way::behind_gap) return {&gap_event_, nullptr};
     }
+    fills_ = gap_told_ && gap_event_.first_sequential_id != gap_event_.last_sequential_id;
     gap_told_ = false;
     break;
   }
@@ -166,13 +149,37 @@ void Dispatcher::note_time(const EventHeader& event) noexcept {
   }
 }
 
-/// True: held trades go out first; the record stays where it is until they have.
-bool Dispatcher::ends_holds(const EventHeader& event) {
-  if (event.kind != EventKind::status) return false;
-  const auto& status = static_cast<const StatusEvent&>(event);
-  if (status.state == SessionState::live) return false;
-  end_holds_of(status.connection);
-  return !injected_.empty();
+/// Whether the record under work goes out now. If not, it has been released, or others go first.
+Dispatcher::Way Dispatcher::way_of(Route& route) {
+  if (!gap_told_) {
+    if (!route.doubted.empty() && settle_doubt(route, *current_)) return Way::later;
+    if (is_doubtful(route, *current_)) {
+      doubt(route, static_cast<const TradeEvent&>(*current_));
+      release_record();
+      return Way::later;
+    }
+    if (!admit(route, *current_)) {
+      counters_.superseded[static_cast<std::size_t>(current_->kind)].add();
+      release_record();
+      return Way::later;
+    }
+  }
+  if (route.hold != nullptr) {
+    hold_back(route, static_cast<const TradeEvent&>(*current_));
+    release_record();
+    return Way::later;
+  }
+  if (!ends_gap(route, *current_)) return Way::on;
+  fill_gap_event(route, *current_);
+  if (is_fillable()) {
+    begin_hold(route, static_cast<const TradeEvent&>(*current_));
+    release_record();
+    return Way::later;
+  }
+  gap_told_ = true;
+  if (route.doubted.empty()) return Way::behind_gap;
+  inject_gap(route);
+  return Way::later;
 }
 
 void Dispatcher::finish() noexcept {
@@ -191,7 +198,12 @@ void Dispatcher::finish() noexcept {
                                                                            dispatched_at_);
     }
   }
+  Route* const lost = current_->kind == EventKind::status
+                          ? route_of_lost(static_cast<const StatusEvent&>(*current_))
+                          : nullptr;
   release_record();
+  // What has shown the loss comes behind it.
+  if (lost != nullptr && lost->gap.pending && !lost->doubted.empty()) tell_doubted_gap(*lost);
 }
 
 // --- who may speak for a stream
@@ -281,52 +293,6 @@ bool Dispatcher::is_behind(const Route& route, const EventHeader& event) noexcep
   return identity(event) < identity(*last);
 }
 
-// --- outages
-// ------------------------------------------------------------------------------------------------
-
-void Dispatcher::open_gap(Route& route, const StatusEvent& event) noexcept {
-  // An outage that began before goes on; what nobody follows has no gap.
-  if (route.gap.pending || route.source.epoch == 0 || !flows(route, nullptr)) return;
-  route.gap = Gap{};
-  route.gap.pending = true;
-  route.gap.cause = event.cause;
-  route.gap.epoch_before = route.source.epoch;
-  route.gap.lost = event.received_mono;
-  if (route.last_valid) {
-    const auto* last = std::launder(reinterpret_cast<const EventHeader*>(route.last.get()));
-    route.gap.started = last->received_mono;
-    if (last->kind == EventKind::trade) {
-      route.gap.last_id = static_cast<const TradeEvent&>(*last).sequential_id;
-    }
-  }
-  for (const auto& entry : route.books) {
-    route.gap.started = std::max(route.gap.started, entry->book.received_mono());
-  }
-}
-
-void Dispatcher::fill_gap_event(const Route& route, const EventHeader& event) noexcept {
-  gap_event_ = GapEvent{};
-  gap_event_.size_bytes = sizeof gap_event_;
-  gap_event_.kind = EventKind::gap;
-  gap_event_.market = event.market;
-  gap_event_.code = event.code;
-  gap_event_.connection = event.connection;
-  gap_event_.epoch = event.epoch;
-  gap_event_.received_mono = event.received_mono;
-  gap_event_.gap_kind = event.kind;
-  gap_event_.cause = route.gap.cause;
-  gap_event_.epoch_before = route.gap.epoch_before;
-  gap_event_.started_mono = route.gap.started;
-  gap_event_.lost_mono = route.gap.lost;
-  gap_event_.ended_mono = event.received_mono;
-  gap_event_.last_sequential_id = route.gap.last_id;
-  if (event.kind == EventKind::candle) {
-    gap_event_.candle_unit = static_cast<const CandleEvent&>(event).unit;
-  } else if (event.kind == EventKind::trade) {
-    gap_event_.first_sequential_id = static_cast<const TradeEvent&>(event).sequential_id;
-  }
-}
-
 // --- state
 // ----------------------------------------------------------------------------------------
 
@@ -361,77 +327,6 @@ void Dispatcher::remember(Route& route, const EventHeader& event) noexcept {
   route.last_valid = true;
 }
 
-template <class Visit>
-void Dispatcher::for_each_route(Visit&& visit) {
-  for (const auto& route : routes_) {
-    if (route != nullptr) visit(*route);
-  }
-}
-
-void Dispatcher::apply(const StatusEvent& event) noexcept {
-  if (event.cause == StatusCause::end_of_capture && event.connection == 0) {
-    capture_ended_.store(true, std::memory_order_release);
-  }
-  if (event.cause == StatusCause::renewed) {
-    renewing_[event.connection] = event.previous_state == SessionState::live;  // else it is over
-    return;
-  }
-  if (event.cause == StatusCause::recording) return;
-  if (event.state == SessionState::live || event.epoch == 0) return;
-  // Any state but live ends what was before it, should the record of the end itself be missing.
-  const std::uint32_t ended =
-      event.previous_state == SessionState::live ? event.epoch : event.epoch - 1;
-  for_each_route([&](Route& route) {
-    if (route.source.epoch == 0 || route.source.connection != event.connection) return;
-    if (event.cause != StatusCause::requested) open_gap(route, event);
-    route.last_valid = false;
-    for (const Entry& entry : route.entries) entry.subscription->served[entry.code_index] = 0;
-    for (const auto& entry : route.books) {
-      entry->skip_units_to = 0;
-      if (entry->book.epoch() <= ended) entry->book.disconnect(ended);
-      publish_shared(*entry);
-    }
-  });
-}
-
-void Dispatcher::disconnect_books() noexcept {
-  for_each_route([&](Route& route) {
-    for (const auto& entry : route.books) {
-      entry->book.disconnect(entry->book.epoch());
-      publish_shared(*entry);
-    }
-  });
-}
-
-void Dispatcher::mark_all_stale(std::uint32_t connection) noexcept {
-  for_each_route([&](Route& route) {
-    if (route.source.connection != connection) return;
-    for (const auto& entry : route.books) {
-      entry->book.mark_stale(BookFault::records_lost);
-      publish_shared(*entry);
-    }
-  });
-}
-
-void Dispatcher::apply(const LossEvent& event) noexcept {
-  // Conflation alone leaves no hole: the newest value follows this record.
-  if ((event.dropped | event.refused) == 0) return;
-  if (!event.market.valid()) {
-    if (event.lost_kind == EventKind::orderbook || event.lost_kind == EventKind::status) {
-      mark_all_stale(event.connection);
-    }
-    return;
-  }
-  if (!is_market_stream(event.lost_kind)) return;
-  Route* route = route_at(stream_slot(event.lost_kind, event.candle_unit), event.market).get();
-  if (route == nullptr) return;
-  route->last_valid = false;
-  for (const auto& entry : route->books) {
-    entry->book.mark_stale(BookFault::records_lost);
-    publish_shared(*entry);
-  }
-}
-
 void Dispatcher::publish_shared(BookEntry& entry) noexcept {
   for (const auto& shared : entry.shared) shared->publish(entry.book);
 }
@@ -456,8 +351,8 @@ bool Dispatcher::wants(const EventHeader& event, const Route& route,
       return !served && (event.flags & kBackfilled) == 0;
     case StreamMode::realtime_only:
       // A snapshot that brings news stands for the change that was swallowed.
-      return !snapshot ||
-             (entry.book != nullptr ? entry.book->was_live && news : carried_twice(route) && news);
+      return !snapshot || (entry.book != nullptr ? entry.book->was_live && news
+                                                 : (carried_twice(route) || fills_) && news);
     case StreamMode::both:
       break;
   }

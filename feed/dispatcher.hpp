@@ -19,12 +19,17 @@
 // takes over with its first event. Only while two connections overlap on purpose (a planned
 // renewal, a stream that moves to another connection) are trades taken from both, each id once.
 //
+// A stream that is lost while its connection lives has a gap like one whose connection is lost.
+// What the exchange answers when it is asked for such a stream may show a newer trade before
+// anybody knows whether those before it were missed: that trade waits, in doubt, until a realtime
+// frame, a second answer or the loss itself tells.
+//
 // unsubscribe's promise: the unsubscriber clears `alive`, then reads pass_; the dispatcher makes
 // pass_ odd, then reads `alive` before each call. All four sequentially consistent, so either the
 // call is not made or the unsubscriber sees the odd pass and waits for its end.
 //
-// dispatcher.cpp has the way of an event, holding.cpp that of trades behind a gap, routing.cpp what
-// changes when somebody subscribes.
+// dispatcher.cpp has the way of an event, holding.cpp that of trades that wait, outages.cpp what
+// becomes of a stream that is lost, routing.cpp what changes when somebody subscribes.
 
 #include <algorithm>
 #include <array>
@@ -125,7 +130,9 @@ class Dispatcher {
   [[nodiscard]] bool has_work() noexcept;
   /// Streams are moving to another connection, or trades wait for others: begin_poll() wants to be
   /// called now and then.
-  [[nodiscard]] bool has_timers() const noexcept { return !moving_.empty() || !holding_.empty(); }
+  [[nodiscard]] bool has_timers() const noexcept {
+    return !moving_.empty() || !holding_.empty() || !doubting_.empty();
+  }
 
  private:
   static constexpr std::uint32_t kNoConnection = UINT32_MAX;
@@ -153,6 +160,8 @@ class Dispatcher {
   };
   struct Gap {
     bool pending = false;
+    bool of_one_level = false;  // of an order book: the others flow
+    Decimal level;
     StatusCause cause = StatusCause::none;
     std::uint32_t epoch_before = 0;
     MonoTime started;
@@ -164,7 +173,9 @@ class Dispatcher {
     std::uint64_t job = 0;
     GapEvent gap;
     MonoTime until;
+    std::vector<TradeEvent> inside;  // what snapshots have shown of the hidden ones
     std::vector<TradeEvent> trades;
+    bool is_suspicion = false;  // a gap only where something was hidden
   };
   /// What goes out in front of the next record.
   struct Injected {
@@ -205,13 +216,16 @@ class Dispatcher {
     Gap gap;
     std::unique_ptr<RecentTrades> recent;  // of trades
     std::unique_ptr<Hold> hold;            // of trades, while a gap is filled
-    bool overlapped = false;               // the source took over while another carried it
-    MonoTime taken_over;                   // first event of where it moves to; 0: none yet
+    std::vector<TradeEvent> doubted;       // news that snapshots brought, oldest first
+    MonoTime doubt_until;
+    bool overlapped = false;  // what comes may be a copy of what came before
+    MonoTime taken_over;      // first event of where it moves to; 0: none yet
   };
   struct RouteKey {
     std::size_t slot;
     MarketId market;
   };
+  enum class Way : std::uint8_t { on, behind_gap, later };
 
   static constexpr std::size_t kRingBatch = 64;
   /// How long both connections carry a stream that moves, once the new one has sent its first.
@@ -227,18 +241,23 @@ class Dispatcher {
 
   // The way of an event.
   void note_time(const EventHeader& event) noexcept;
+  [[nodiscard]] Way way_of(Route& route);
   [[nodiscard]] bool admit(Route& route, const EventHeader& event) noexcept;
   [[nodiscard]] bool admit_other(Route& route, const EventHeader& event) noexcept;
   [[nodiscard]] bool carried_twice(const Route& route) const noexcept;
   static void follow_recorded_move(Route& route, const EventHeader& event) noexcept;
   [[nodiscard]] static bool is_copy(const Route& route, const EventHeader& event) noexcept;
   [[nodiscard]] static bool is_behind(const Route& route, const EventHeader& event) noexcept;
+  [[nodiscard]] static bool ends_gap(const Route& route, const EventHeader& event) noexcept;
   void fill_gap_event(const Route& route, const EventHeader& event) noexcept;
   const Book* apply(Route& route, OrderbookEvent& event) noexcept;
   void remember(Route& route, const EventHeader& event) noexcept;
   void apply(const StatusEvent& event) noexcept;
   void apply(const LossEvent& event) noexcept;
   void open_gap(Route& route, const StatusEvent& event) noexcept;
+  static void begin_gap(Route& route, StatusCause cause, MonoTime lost) noexcept;
+  [[nodiscard]] Route* route_of_lost(const StatusEvent& event) noexcept;
+  void lose_stream(const StatusEvent& event) noexcept;
   void mark_all_stale(std::uint32_t connection) noexcept;
   void publish_shared(BookEntry& entry) noexcept;
 
@@ -251,13 +270,28 @@ class Dispatcher {
   template <class Callback, class... Args>
   void call(Subscription& subscription, const Args&... args) noexcept;
 
-  // Holding (holding.cpp).
+  // Trades that wait (holding.cpp).
+  [[nodiscard]] bool is_doubtful(const Route& route, const EventHeader& event) const noexcept;
+  void doubt(Route& route, const TradeEvent& trade);
+  [[nodiscard]] bool settle_doubt(Route& route, const EventHeader& event);
+  void believe(Route& route, std::size_t count);
+  void trust(Route& route, std::size_t count);
+  void end_late_doubts();
+  void end_doubts_of(std::uint32_t connection);
+  void tell_doubted_gap(Route& route);
+  void inject_gap(Route& route);
+  [[nodiscard]] std::vector<TradeEvent> take_inside(Route& route, std::uint64_t first_id);
+  /// The gap of gap_event_ may hide trades, and they can be fetched.
+  [[nodiscard]] bool is_fillable() const noexcept {
+    return backfiller_ != nullptr && gap_event_.last_sequential_id != 0 &&
+           gap_event_.first_sequential_id > gap_event_.last_sequential_id;
+  }
   void begin_hold(Route& route, const TradeEvent& first);
   void hold_back(Route& route, const TradeEvent& trade);
   void end_hold(Route& route, const BackfillResult& result);
   void end_holds();
   void end_holds_of(std::uint32_t connection);
-  [[nodiscard]] bool ends_holds(const EventHeader& event);
+  [[nodiscard]] bool ends_waiting(const EventHeader& event);
   [[nodiscard]] Dispatched next_injected() noexcept;
   void finish_injected() noexcept;
 
@@ -306,6 +340,7 @@ class Dispatcher {
   std::int64_t hold_ns_ = 0;
   std::uint64_t hold_jobs_ = 0;
   std::vector<RouteKey> holding_;
+  std::vector<RouteKey> doubting_;
   std::deque<Injected> injected_;
 
   std::size_t ring_index_ = 0;
@@ -313,6 +348,7 @@ class Dispatcher {
   EventHeader* current_ = nullptr;
   Route* current_route_ = nullptr;
   bool gap_told_ = false;  // the record under work has been admitted and its gap delivered
+  bool fills_ = false;     // it is a trade that no realtime frame has brought, or ends a gap
   GapEvent gap_event_;
   std::unique_ptr<std::byte[]> cut_;  // an order book cut to fewer units
 

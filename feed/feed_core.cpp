@@ -137,6 +137,7 @@ Status FeedCore::load_markets(std::chrono::milliseconds timeout) {
                  "load_markets: called from a callback, which it would hold up; call it from "
                  "another thread"};
   }
+  if (replays_) return Done{};  // what was recorded was there
   auto rules = fetch_market_rules(config_.endpoint, timeout);
   if (!rules) return Error{rules.error().code, "load_markets: " + rules.error().message};
   const std::lock_guard lock(rules_mutex_);
@@ -181,6 +182,8 @@ void FeedCore::run_io(IoLane& lane, std::size_t index) {
     } catch (const std::exception& error) {
       // Out of memory, for one: the feed ends loudly rather than the process.
       report_failure(lane, error.what());
+    } catch (...) {
+      report_failure(lane, "an exception of an unknown type");
     }
   };
   contained([&] { produce(lane); });
@@ -461,6 +464,7 @@ ConnectionMetrics FeedCore::connection_metrics(std::uint32_t connection, MonoTim
   metrics.silent_streams = from.silent_streams.get();
   metrics.refused_streams = from.refused_streams.get();
   metrics.audits = from.audits.get();
+  metrics.lists = from.lists.get();
   metrics.last_audit = from.last_audit.load(std::memory_order_relaxed);
   for (std::size_t i = 0; i < kStatusCauseCount; ++i) {
     metrics.ends_by_cause[i] = from.ends_by_cause[i].get();

@@ -13,6 +13,8 @@ constexpr std::int64_t kSecondNs = 1'000'000'000;
 constexpr std::int64_t kHeartbeatMaxNs = 2 * kSecondNs;
 constexpr std::int64_t kQueueingMaxNs = kSecondNs;
 constexpr std::int64_t kCertificateDaysMin = 14;
+// Far more than a network takes, and than a clock that is kept by NTP is wrong.
+constexpr std::int64_t kLagMaxNs = 5 * kSecondNs;
 
 class Judge {
  public:
@@ -58,6 +60,27 @@ void judge_connection(const ConnectionMetrics& connection, Judge& judge) {
   }
 }
 
+/// Of tickers, trades and order books; one stream alone may have had an old event.
+void judge_lag(const FeedMetrics& metrics, Judge& judge) {
+  std::int64_t least_ns = INT64_MAX;
+  std::int64_t most_ns = INT64_MIN;
+  for (std::size_t kind = 0; kind < kMarketStreamCount; ++kind) {
+    const std::int64_t lag_ns = metrics.lag_ns[kind];
+    if (kind == static_cast<std::size_t>(EventKind::candle) || lag_ns == INT64_MIN) continue;
+    least_ns = std::min(least_ns, lag_ns);
+    most_ns = std::max(most_ns, lag_ns);
+  }
+  if (most_ns == INT64_MIN) return;
+  if (least_ns > kLagMaxNs) {
+    judge.find(HealthState::degraded, "data is " + seconds(least_ns) +
+                                          " behind the exchange's time stamps: the network " +
+                                          "has too little room, or this machine's clock is ahead");
+  } else if (most_ns < -kLagMaxNs) {
+    judge.find(HealthState::degraded, "the exchange's time stamps are " + seconds(-most_ns) +
+                                          " ahead: this machine's clock is behind");
+  }
+}
+
 void judge_recorder(const RecorderMetrics& recorder, Judge& judge) {
   if (recorder.state == RecorderState::disk_full || recorder.state == RecorderState::failing) {
     judge.find(HealthState::degraded, "recording fails: " + recorder.error);
@@ -89,6 +112,7 @@ Health assess(const FeedMetrics& metrics) {
     judge.find(HealthState::degraded,
                "events wait " + seconds(metrics.queueing_ns) + " for the dispatcher");
   }
+  if (metrics.replay.bytes_total == 0) judge_lag(metrics, judge);
   judge_recorder(metrics.recorder, judge);
   return judge.take();
 }

@@ -58,6 +58,11 @@ class Intake {
     return decoded;
   }
 
+  /// Invalid: no frame and no subscription has named it yet.
+  [[nodiscard]] MarketId market_of(const MarketCode& code) const noexcept {
+    return markets_.find(code);
+  }
+
  private:
   void count(const EventHeader& event) noexcept {
     const auto kind = static_cast<std::size_t>(event.kind);

@@ -93,7 +93,7 @@ std::size_t LiveIo::step_slot(Slot& slot) {
   if (shared_.config.renew_after.count() == 0 || slot.at.place.kind != ConnectionKind::market) {
     return work;
   }
-  const MonoTime now = mono_now();
+  const MonoTime now = session_now();
   if (slot.younger != nullptr) {
     work += slot.younger->step();
     step_renewal(slot, now);
@@ -162,7 +162,7 @@ void LiveIo::wait(Parker& parker, const std::atomic<bool>& stop) {
     parker.cancel();
     return;
   }
-  const MonoTime now = mono_now();
+  const MonoTime now = session_now();
   std::int64_t wait_ns = kHeartbeatNs;
   parker.watch_none();
   for (const Slot& slot : slots_) {

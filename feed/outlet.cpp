@@ -222,9 +222,13 @@ void Outlet::status(const StatusEvent& event) noexcept {
   if (pending()) flush();
   if (!pending() && publish_copy(event)) return;
   if (status_tail_ - status_head_ == kStatusPendingMax) {
-    // So many changes of state without a look from the reader: the newest one is what counts.
-    statuses_[(status_tail_ - 1) % kStatusPendingMax] = event;
+    // So many changes of state without a look from the reader: the newest one is what counts, but
+    // that a stream was lost must not be lost itself.
+    StatusEvent& newest = statuses_[(status_tail_ - 1) % kStatusPendingMax];
+    const bool hides_loss = newest.lost_kind != EventKind::status;
+    newest = event;
     ++lost_before_;
+    if (hides_loss) charge_missing(1, event.connection, event.epoch);
     return;
   }
   statuses_[status_tail_ % kStatusPendingMax] = event;

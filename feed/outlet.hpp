@@ -56,14 +56,15 @@ class Outlet {
   [[nodiscard]] std::span<std::byte> claim(std::size_t payload_bytes) noexcept;
   /// Hands on the event written into the claimed room.
   void commit(EventHeader& event) noexcept;
-  /// Writes a status record in order with the events; never lost.
+  /// Writes a status record in order with the events. While the ring is full, the newest one stands
+  /// for those beyond 256; that the loss of a stream was among them is told by a loss record.
   void status(const StatusEvent& event) noexcept;
   /// A frame was refused: its readers must know. An invalid market: whose it was could not be told;
   /// kind status: neither could its stream.
   void charge_refused(EventKind kind, CandleUnit unit, MarketId market, const MarketCode& code,
                       std::uint32_t connection, std::uint32_t epoch) noexcept;
 
-  /// Of a capture: so many records of whatever stream are missing here. Counts nothing.
+  /// So many records of whatever stream are missing here. Counts nothing.
   void charge_missing(std::uint64_t count, std::uint32_t connection, std::uint32_t epoch) noexcept;
 
   /// Moves pending records into the ring as far as there is room; returns how many.

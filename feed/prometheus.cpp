@@ -133,7 +133,10 @@ constexpr ConnectionFamily kConnectionCounters[] = {
      &ConnectionMetrics::silent_streams},
     {"upfeed_refused_streams_total", "Streams held back because the exchange refused them.",
      &ConnectionMetrics::refused_streams},
-    {"upfeed_audits_total", "LIST_SUBSCRIPTIONS sent.", &ConnectionMetrics::audits}};
+    {"upfeed_audits_total", "LIST_SUBSCRIPTIONS sent: audits asked for, and after a silent loss.",
+     &ConnectionMetrics::audits},
+    {"upfeed_lists_total", "LIST_SUBSCRIPTIONS sent to find the next silent loss.",
+     &ConnectionMetrics::lists}};
 
 void put_connections(const FeedMetrics& metrics, Exposition& out) {
   for (const ConnectionFamily& family : kConnectionCounters) {

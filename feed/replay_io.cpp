@@ -121,6 +121,7 @@ void ReplayIo::hand_on_status() {
   auto event = captured_status(record_);
   if (!event) return;
   event->received_mono = MonoTime{time_ns_};
+  if (!event->code.empty()) event->market = intake_.market_of(event->code);
   Source& source = sources_[event->connection];
   source.epoch = std::max(source.epoch, event->epoch);
   source.state = event->state;

@@ -197,6 +197,10 @@ void Dispatcher::remove_route(const Subscription& subscription, std::size_t code
   std::erase_if(route->books, [](const auto& entry) { return entry->users == 0; });
   // What nobody asks for any more stops arriving, so nothing of it may be remembered.
   if (route->entries.empty()) {
+    const std::size_t waiting =
+        route->doubted.size() +
+        (route->hold != nullptr ? route->hold->inside.size() + route->hold->trades.size() : 0);
+    counters_.superseded[static_cast<std::size_t>(subscription.kind)].add(waiting);
     route.reset();
   } else {
     forget_if_idle(*route);
@@ -224,8 +228,11 @@ void Dispatcher::reshard(const Sharding& sharding) {
 /// data has come.
 void Dispatcher::move_route(RouteKey key, std::uint32_t to) {
   Route& route = *route_at(key.slot, key.market);
-  // Who carries it, or has at least been asked: its first event may be under way.
-  const std::uint32_t from = route.source.epoch != 0 ? route.source.connection : route.connection;
+  // Who carries it, or was asked first: its first event may be under way.
+  std::uint32_t from = route.source.connection;
+  if (route.source.epoch == 0) {
+    from = route.moving_from != kNoConnection ? route.moving_from : route.connection;
+  }
   route.connection = to;
   route.moved = true;
   if (from == to) return end_move(route);

@@ -1,6 +1,8 @@
 // A StatusEvent as the text of an .upcap record, and back.
 //
 //   state  previous  cause  server_error  http_status  errno  retry_in_ms  text     parted by tabs
+//
+// About one stream, the cause is "cause kind candle_unit code level silent_ns", parted by spaces.
 #pragma once
 
 #include <array>
@@ -12,7 +14,7 @@
 
 namespace upfeed::capture {
 
-using StatusText = std::array<char, 512>;
+using StatusText = std::array<char, 640>;
 
 /// The bytes of `out` that hold it. Connection, epoch and time are the record's.
 [[nodiscard]] std::span<const char> put_status(const StatusEvent& event, StatusText& out) noexcept;

@@ -301,12 +301,13 @@ void Session::set_state(SessionState state, const End& why, std::int64_t retry_i
   state_ = state;
 }
 
-void Session::notice(StatusCause cause, std::string text) {
+SessionAction& Session::notice(StatusCause cause, std::string text) {
   SessionAction& action = push(ActionKind::status);
   action.previous_state = state_;
   action.state = state_;
   action.cause = cause;
   action.text = std::move(text);
+  return action;
 }
 
 SessionAction& Session::push(ActionKind kind) {

@@ -14,13 +14,17 @@
 //   - an epoch is one dial and what came of it; it grows by one with each dial action;
 //   - each change of state is exactly one status action, in order with the others; a status action
 //     with equal states is a notice (first_data_missing, data_arrived, stream_silent,
-//     audit_mismatch);
+//     audit_mismatch); of a stream that was lost while the connection lived there is one for each;
 //   - no dial beyond the budget or inside a block, no request beyond the connection's limits;
 //   - at deadline() at the latest, tick() makes progress; with no deadline only an input can.
 //
 // Dead peers: a ping goes out every ping_interval, whatever flows. Any byte read after it proves
 // life, the pong or another. A peer that falls silent is dropped at most ping_interval +
 // pong_timeout after its last byte was read (defaults: 15 s + 5 s).
+//
+// A sleep of the machine or the process is seen by a tick that comes more than a second late. After
+// less than a minute the peer gets its time anew; after more, without a byte read since, the
+// connection is given up at once: the exchange has forgotten it.
 //
 // A peer whose pongs come from a proxy: the text PING makes the exchange itself say UP every 10 s.
 // Once it did, up_timeout without UP or data ends the connection, too.
@@ -33,6 +37,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -67,6 +72,12 @@ enum class ActionKind : std::uint8_t {
   status,     ///< Put a StatusEvent in order with the data.
 };
 
+/// A stream that was lost while its connection lived.
+struct LostStream {
+  WantedStream stream;
+  std::int64_t silent_ns = 0;  ///< since its last sign of life
+};
+
 /// What the driver has to do next. Only the members that the kind names are meaningful.
 struct SessionAction {
   ActionKind kind = ActionKind::status;
@@ -80,8 +91,9 @@ struct SessionAction {
   std::uint32_t request = 0;  ///< status: number in the ticket of the request it answers; 0: none
   int http_status = 0;        ///< status
   int sys_errno = 0;          ///< status
-  std::int64_t retry_in_ms = -1;  ///< status; -1: no dial is planned
-  std::string text;               ///< send_text: the message; status: fits StatusEvent::text
+  std::int64_t retry_in_ms = -1;   ///< status; -1: no dial is planned
+  std::string text;                ///< send_text: the message; status: fits StatusEvent::text
+  std::optional<LostStream> lost;  ///< status: the one stream it is about
 };
 
 /// Grow only. Plain numbers of the driving thread.
@@ -114,9 +126,9 @@ struct AuditResult {
 /// What the name in an error frame means; `other` for one that is not documented.
 [[nodiscard]] ServerErrorKind server_error_kind(std::string_view name) noexcept;
 
-/// threads  one at a time. `now` never goes back between calls.
-/// Driver's order in each step: feed in what was read, then tick(now) if now >= deadline(), then
-/// next_action() until false. Reading before ticking matters: after a stall of the process the
+/// threads  one at a time. `now` never goes back between calls, and goes on while the machine
+/// sleeps. Driver's order in each step: feed in what was read, then tick(now) if now >= deadline(),
+/// then next_action() until false. Reading before ticking matters: after a stall of the process the
 /// bytes that prove life are waiting in the socket.
 class Session {
  public:
@@ -217,7 +229,7 @@ class Session {
   void go_idle(MonoTime now);
   void clear_live_timers();
   void set_state(SessionState state, const End& why, std::int64_t retry_in_ms);
-  void notice(StatusCause cause, std::string text);
+  SessionAction& notice(StatusCause cause, std::string text);
   SessionAction& push(ActionKind kind);
 
   // What is asked (session_requests.cpp).
@@ -244,17 +256,19 @@ class Session {
   void audit_when_due(MonoTime now);
   void end_audit(AuditOutcome outcome, MonoTime now);
   void on_list(const SubscriptionReply& reply, MonoTime now);
-  void on_difference(const WantedSet& missing, const std::vector<std::string>& extra, MonoTime now);
+  void on_difference(const AuditDifference& difference, const WantedSet& once_listed, MonoTime now);
   void on_difference_notice(const WantedSet& missing, const std::vector<std::string>& extra);
 
   // What time brings to a live connection (session_live.cpp).
   void tick_live(MonoTime now);
+  [[nodiscard]] bool wake_up(MonoTime now);
   void tick_pings(MonoTime now);
   void tick_up(MonoTime now);
   void tick_first_frames(MonoTime now);
   void tick_silence(MonoTime now);
   [[nodiscard]] bool judge_probes(MonoTime now);
-  void report_silent(const WantedSet& streams);
+  void report_silent(const WantedSet& streams, MonoTime now);
+  void report_lost(StatusCause cause, const WantedSet& streams, MonoTime now);
   [[nodiscard]] MonoTime live_deadline() const;
   void settle(MonoTime now);
 

@@ -14,8 +14,10 @@ constexpr std::uint16_t kCloseBadPayload = 1007;
 constexpr std::uint16_t kClosePolicy = 1008;
 // Looks at silent streams are at least that far apart: they go through all streams.
 constexpr std::int64_t kLookNs = 100'000'000;
-// A tick so late means that the process did not run; what it missed may lie unread in the socket.
+// A tick so late means that the process did not run, or that the machine slept.
 constexpr std::int64_t kSleptNs = 1'000'000'000;
+// The exchange drops a socket that was quiet for so long (measured; its documents say 120 s).
+constexpr std::int64_t kForgottenNs = 60'000'000'000;
 
 }  // namespace
 
@@ -37,14 +39,7 @@ void Session::tick_live(MonoTime now) {
     drop(kClosePolicy, {.cause = StatusCause::message_timeout}, now);
     return;
   }
-  if (planned_ != kNever && now > planned_ + kSleptNs) {
-    tracker_.extend_probes(now);
-    // What an answer has shown needs no time: told now, while its stream is still the lost one.
-    if (!judge_probes(now)) return;
-    silence_at_ = now + config_.pong_timeout.count();
-    probe_allowed_at_ = std::max(probe_allowed_at_, silence_at_);
-    last_up_ = now;
-  }
+  if (planned_ != kNever && now > planned_ + kSleptNs && !wake_up(now)) return;
   tick_pings(now);
   if (state_ == SessionState::live) tick_up(now);
   if (state_ == SessionState::live) tick_silence(now);
@@ -58,6 +53,27 @@ void Session::tick_live(MonoTime now) {
   }
   send_when_due(now);
   tick_first_frames(now);
+}
+
+/// The process did not run: what it missed lies unread in the socket. Or the machine slept: what it
+/// missed may be sent again. Either way answers get their time anew. False: given up.
+bool Session::wake_up(MonoTime now) {
+  tracker_.extend_probes(now);
+  // What an answer has shown needs no time: told now, while its stream is still the lost one.
+  if (!judge_probes(now)) return false;
+  silence_at_ = now + config_.pong_timeout.count();
+  probe_allowed_at_ = std::max(probe_allowed_at_, silence_at_);
+  last_up_ = now;
+  if (last_bytes_ > planned_) return true;
+  if (now - planned_ > kForgottenNs) {
+    drop(kCloseSilent,
+         {.cause = StatusCause::silent_peer, .text = "asleep for longer than the exchange waits"},
+         now);
+    return false;
+  }
+  ping_at_ = now;
+  if (pong_deadline_ != kNever) pong_deadline_ = now + config_.pong_timeout.count();
+  return true;
 }
 
 void Session::tick_pings(MonoTime now) {
@@ -126,7 +142,7 @@ bool Session::judge_probes(MonoTime now) {
   if (!verdict.never_seen.empty()) {
     notice(StatusCause::first_data_missing, stream_line("no data yet: ", verdict.never_seen));
   }
-  report_silent(verdict.silent);
+  report_silent(verdict.silent, now);
   if (verdict.still_silent.empty()) return true;
   drop(kCloseNormal,
        {.cause = StatusCause::stream_silent,
@@ -135,10 +151,20 @@ bool Session::judge_probes(MonoTime now) {
   return false;
 }
 
-void Session::report_silent(const WantedSet& streams) {
+/// One by one: each is an outage of its own for whoever follows it.
+void Session::report_lost(StatusCause cause, const WantedSet& streams, MonoTime now) {
+  const std::string_view what =
+      cause == StatusCause::stream_silent ? "fell silent: " : "not served: ";
+  for (const WantedStream& stream : streams) {
+    notice(cause, stream_line(what, {stream})).lost = {
+        .stream = stream, .silent_ns = now - tracker_.take_alive_until(stream)};
+  }
+}
+
+void Session::report_silent(const WantedSet& streams, MonoTime now) {
   if (streams.empty()) return;
   counters_.silent_streams += streams.size();
-  notice(StatusCause::stream_silent, stream_line("fell silent: ", streams));
+  report_lost(StatusCause::stream_silent, streams, now);
   // One stream was lost without a word; so may others be that look quiet.
   audit_wanted_ = !audits_refused_;
 }

@@ -336,7 +336,8 @@ void Session::on_subscriptions(std::string_view json, MonoTime now) {
 void Session::on_list(const SubscriptionReply& reply, MonoTime now) {
   AuditDifference difference = audit_difference(tracker_.wanted(), tracker_.stages(), reply);
   const WantedSet lacks = difference.missing;
-  if (list_is_own_) difference = {.missing = tracker_.once_listed(lacks), .extra = {}};
+  const WantedSet once_listed = tracker_.once_listed(lacks);
+  if (list_is_own_) difference = {.missing = once_listed, .extra = {}};
   tracker_.mark_listed(lacks);
   list_wanted_ = false;
   const bool is_audit = !list_is_own_;
@@ -346,16 +347,19 @@ void Session::on_list(const SubscriptionReply& reply, MonoTime now) {
     last_audit_.missing_count = difference.missing.size();
     last_audit_.extra_count = difference.extra.size();
   }
-  if (!matched) on_difference(difference.missing, difference.extra, now);
+  if (!matched) on_difference(difference, once_listed, now);
 }
 
-void Session::on_difference(const WantedSet& missing, const std::vector<std::string>& extra,
+/// once_listed  of the missing streams, those that an earlier list named: they are lost for sure.
+void Session::on_difference(const AuditDifference& difference, const WantedSet& once_listed,
                             MonoTime now) {
   ++counters_.audit_mismatches;
-  const WantedSet silent = tracker_.suspects_of(missing);
-  on_difference_notice(without(missing, silent), extra);
-  report_silent(silent);
-  tracker_.mark_unasked(missing);
+  const WantedSet silent = tracker_.suspects_of(difference.missing);
+  const WantedSet others = without(difference.missing, silent);
+  on_difference_notice(without(others, once_listed), difference.extra);
+  report_lost(StatusCause::audit_mismatch, without(once_listed, silent), now);
+  report_silent(silent, now);
+  tracker_.mark_unasked(difference.missing);
   if (!request_needed_) {
     request_needed_ = true;
     collect_until_ = now;

@@ -130,6 +130,12 @@ WantedSet WantedTracker::suspects_of(const WantedSet& streams) const {
   return suspects;
 }
 
+MonoTime WantedTracker::take_alive_until(const WantedStream& stream) {
+  StreamLife& life = lives_[index_of(stream)];
+  const MonoTime until = std::exchange(life.alive_until, MonoTime{});
+  return until.ns != 0 ? until : life.last_at;
+}
+
 void WantedTracker::extend_probes(MonoTime now) {
   for (std::size_t i = 0; i < stages_.size(); ++i) {
     if (stages_[i] == StreamStage::probed) lives_[i].wait_from = now;
@@ -144,12 +150,14 @@ bool WantedTracker::on_answer(std::size_t i, const Stamp& stamp, MonoTime now) n
   const bool is_second = std::exchange(life.second_look, false);
   const bool is_retry = std::exchange(life.unanswered, false);
   life.newest = std::max(life.newest, stamp.identity);
-  life.last_at = now;
+  const MonoTime alive_until = std::exchange(life.last_at, now);
   if (!news) {
+    life.alive_until = MonoTime{};
     if (life.doublings < kDoublingsMax) ++life.doublings;
     stages_[i] = StreamStage::arrived;
     return false;
   }
+  if (life.alive_until.ns == 0) life.alive_until = alive_until;
   life.doublings = 0;
   life.look_at = std::max(life.asked_at + rules_.look_ns, now + kNewsGraceNs);
   stages_[i] = StreamStage::undecided;

@@ -69,7 +69,9 @@ struct StreamLife {
   MonoTime asked_at;               ///< of the streams that are asked or probed
   MonoTime wait_from{};            ///< of the probed ones: their answer is waited for since then
   MonoTime look_at{};              ///< of the undecided ones: when to look again
-  MonoTime last_at;                ///< its last sign of life; before the first: when it was asked
+  MonoTime last_at;                ///< its last sign of life, or the last answer to a probe;
+                                   ///< before the first: when it was asked
+  MonoTime alive_until{};          ///< last_at, before answers brought news; 0: none did
   std::int64_t newest = kNothing;  ///< Stamp::identity, the highest so far
   std::uint8_t doublings = 0;      ///< of its limit
   bool second_look = false;        ///< the answer before had something newer and decided nothing

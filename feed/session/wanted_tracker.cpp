@@ -152,7 +152,10 @@ bool WantedTracker::on_notable(std::size_t i, const Stamp& stamp, StreamType typ
   life.newest = std::max(life.newest, stamp.identity);
   if (type == StreamType::snapshot && !is_first) return false;
   life.last_at = now;
-  if (type != StreamType::snapshot) life.second_look = life.unanswered = life.told = false;
+  if (type != StreamType::snapshot) {
+    life.second_look = life.unanswered = life.told = false;
+    life.alive_until = MonoTime{};
+  }
   return arrive(i);
 }
 

@@ -90,6 +90,9 @@ class WantedTracker {
   /// Judges the probes that went out at or before `asked_until` and have no answer, and tells what
   /// the answers since the last call have shown.
   [[nodiscard]] SilenceVerdict judge(MonoTime asked_until);
+  /// Of a wanted stream whose loss is told now: its last sign of life, before which nothing was
+  /// missed. What it misses from now on is another loss.
+  [[nodiscard]] MonoTime take_alive_until(const WantedStream& stream);
   /// The owner slept: answers may lie unread, so their time begins again.
   void extend_probes(MonoTime now);
   /// Some stream is watched that no list has named.

@@ -9,6 +9,7 @@ import io
 import json
 import os
 import signal
+import socket
 import stat
 import struct
 import subprocess
@@ -295,6 +296,22 @@ class Hostile(Program):
         found = json.loads(run("verify", path, "--json").stdout)
         self.assertEqual((found["ok"], found["closed"]), (True, True))
         self.assertEqual(stat.S_IMODE(path.stat().st_mode), 0o600)
+
+    def test_ctrl_c_does_not_wait_for_a_silent_exchange(self):
+        """Goal: an exchange that says nothing does not hold anybody up. Method: a listener that
+        accepts and is silent; SIGINT while its market list is asked for."""
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            endpoint = ["--endpoint", "wss://127.0.0.1:%d" % silent.getsockname()[1]]
+            for command in (["record", "KRW-BTC", "--out", self.folder / "out"],
+                            ["record", "--all", "--out", self.folder / "out"], ["markets"],
+                            ["watch", "KRW-BTC"]):
+                process = self.start(*command, *endpoint)
+                time.sleep(0.5)
+                process.send_signal(signal.SIGINT)
+                start = time.monotonic()
+                out, errors = process.communicate(timeout=DEADLINE_S)
+                self.assertLess(time.monotonic() - start, 3, command)
+                self.assertEqual((process.returncode, out, errors), (0, "", ""), command)
 
     def test_ctrl_c_at_any_moment(self):
         """Goal: every command ends in time, in order and without a leftover. Method: SIGINT at 8

@@ -303,6 +303,15 @@ TEST(FeedFaults, an_audit_finds_a_forgotten_stream_and_it_flows_again) {
   live.server->fault(sim::faults::forget("trade", "KRW-BTC"));
   std::this_thread::sleep_for(200ms);
   const std::uint64_t before = trades;
+  std::atomic<int> gaps{0};
+  ASSERT_TRUE(flowing.client
+                  .on_gap([&](const GapEvent& event) {
+                    const bool is_it = event.gap_kind == EventKind::trade &&
+                                       event.code.view() == "KRW-BTC" &&
+                                       event.cause == StatusCause::audit_mismatch;
+                    gaps += is_it ? 1 : 100;
+                  })
+                  .ok());
   ASSERT_TRUE(audited(AuditOutcome::mismatched));
   const auto told = flowing.log.first(StatusCause::audit_mismatch);
   ASSERT_TRUE(told.has_value());
@@ -311,6 +320,7 @@ TEST(FeedFaults, an_audit_finds_a_forgotten_stream_and_it_flows_again) {
   EXPECT_TRUE(eventually([&] { return trades > before + 2; })) << "more than its snapshot";
   ASSERT_TRUE(audited(AuditOutcome::matched));
   EXPECT_EQ(flowing.log.count(StatusCause::audit_mismatch), 1U);
+  EXPECT_EQ(gaps, 1) << "the outage of that stream alone is told";
   EXPECT_EQ(flowing.dials(), 1U);
 }
 

@@ -7,6 +7,7 @@ written from that document, must find in a file what the library finds.
 
 import json
 import sys
+import time
 import unittest
 from collections import Counter
 from pathlib import Path
@@ -113,6 +114,27 @@ class Format(Program):
             flags = {block.flags for block in Capture(path).blocks() if block.kind == 0}
             # A block that does not get smaller stays plain.
             self.assertTrue(flags == {0} if packing else 1 in flags, flags)
+
+    def test_a_loss_is_read_as_documented(self):
+        """Goal: what is missing, and when. Method: the file is removed while it is written, which
+        the next one notes."""
+        out = self.folder / "lost"
+        process = self.start("record", "KRW-BTC", "--endpoint", "sim", "--out", out, "--seconds", 4)
+        limit = time.monotonic() + program_support.DEADLINE_S
+        while not any(path.stat().st_size > 1000 for path in out.glob("*.upcap")):
+            self.assertLess(time.monotonic(), limit)
+            time.sleep(0.05)
+        first, = out.glob("*.upcap")
+        first.unlink()
+        process.communicate(timeout=program_support.DEADLINE_S)
+        path, = out.glob("*.upcap")
+        loss = next(each for each in Capture(path).records() if each.type == LOSS)
+        told, = inspected(path)["losses"]
+        self.assertEqual(list(loss.loss()), [told[name] for name in (
+            "records", "payload_bytes", "first_unix_ns", "last_unix_ns")])
+        self.assertEqual((loss.connection, loss.epoch, loss.direction, loss.opcode), (0, 0, 0, 0))
+        self.assertLess(told["first_unix_ns"], told["last_unix_ns"])
+        self.assertLessEqual(told["last_unix_ns"], loss.unix_ns)
 
     def test_a_damage_is_passed_over_as_documented(self):
         """Goal: both lose the same block and no more. Method: a bit in a payload, one in a header,

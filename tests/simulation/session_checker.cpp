@@ -218,8 +218,8 @@ void SessionChecker::lose(std::size_t stream, Loss loss, unsigned ignored_reques
 }
 
 void SessionChecker::overslept(std::int64_t late_ns, std::int64_t now_ns) {
-  late_ns_ += late_ns;
-  // The session gives UP its whole time again.
+  // The session gives the peer and UP their whole time again.
+  late_ns_ += late_ns + config_.pong_timeout.count();
   up_late_ns_ += late_ns + config_.up_timeout.count();
   limited_until_ns_ = std::max(limited_until_ns_, now_ns + config_.pong_timeout.count());
   woke_at_ns_ = now_ns;

@@ -52,6 +52,27 @@ class PipelineHarness {
     outlet.status(event);
   }
 
+  /// One stream was lost, and its connection lives.
+  void push_lost(upfeed::EventKind kind, std::string_view code, std::int64_t silent_ns = 0,
+                 std::string_view level = "0",
+                 upfeed::StatusCause cause = upfeed::StatusCause::stream_silent) {
+    upfeed::StatusEvent event;
+    event.size_bytes = sizeof event;
+    event.connection = connection;
+    event.epoch = epoch;
+    event.received_mono =
+        received_mono.ns != 0 ? received_mono : upfeed::MonoTime{static_cast<std::int64_t>(frames)};
+    event.previous_state = upfeed::SessionState::live;
+    event.state = upfeed::SessionState::live;
+    event.cause = cause;
+    event.lost_kind = kind;
+    event.code = *upfeed::MarketCode::parse(code);
+    event.market = markets.find(event.code);
+    event.level = *upfeed::Decimal::parse(level);
+    event.silent_ns = silent_ns;
+    outlet.status(event);
+  }
+
   std::shared_ptr<upfeed::detail::Subscription> subscribe(
       upfeed::EventKind kind, std::vector<std::string> codes,
       upfeed::detail::Subscription::Callback callback,

@@ -236,6 +236,35 @@ TEST(DispatcherSources, a_stream_that_was_silent_so_far_moves_without_a_hole) {
   EXPECT_EQ(told.lines, (Lines{"trade 1", "trade 2"}));
 }
 
+// Goal: a stream that moves twice before its first event is not dropped by the connection that was
+// asked first, and moved back, stays there. Method: reshard three times without an event.
+TEST(DispatcherSources, a_stream_that_was_silent_so_far_may_move_twice) {
+  for (const bool back : {false, true}) {
+    PipelineHarness pipe(64U << 10U, 256, {.connections = 1}, 4);
+    Told told;
+    const auto trades = pipe.subscribe(EventKind::trade, {"KRW-BTC"}, told.trades());
+    pipe.poll();
+    const auto reshard = [&](std::uint32_t connections, ShardBy by) {
+      pipe.dispatcher.submit({.sharding = Sharding{.connections = connections, .by = by}});
+      pipe.poll();
+    };
+    reshard(2, ShardBy::type);
+    const std::uint32_t second = pipe.dispatcher.plan().back().connection;
+    ASSERT_EQ(second, 1U);
+    if (back) {
+      reshard(1, ShardBy::type);
+      ASSERT_EQ(pipe.dispatcher.plan().size(), 1U);
+      EXPECT_EQ(pipe.dispatcher.plan()[0].connection, 0U);
+      continue;
+    }
+    for (std::uint32_t n = 3; n <= 4 && pipe.dispatcher.plan().back().connection < 2; ++n) {
+      reshard(n, ShardBy::market);
+    }
+    ASSERT_GE(pipe.dispatcher.plan().back().connection, 2U) << "it moves to a third connection";
+    EXPECT_EQ(pipe.dispatcher.plan().front().connection, 0U) << "the first one still carries it";
+  }
+}
+
 // Goal: a renewal that begins while a stream moves to that connection outlasts the move, and loses
 // and repeats nothing. Method: reshard, begin the renewal, end the move; then two epochs, of which
 // the younger one is ahead by one trade and behind by another.
@@ -387,7 +416,8 @@ TEST(DispatcherSources, a_recorded_move_is_told_by_its_events) {
 }
 
 // Goal: a realtime_only client is shown the snapshot with which a recorded move brings news, as it
-// was live, but not that of a reconnect long after. Method: a move; a lost connection 5 s later.
+// was live, and that of a reconnect long after only where it ends a gap, whose bounds it is not in.
+// Method: a move; two lost connections later; the second snapshot brings nothing new.
 TEST(DispatcherSources, a_recorded_move_ends_with_the_next_life_of_its_connection) {
   PipelineHarness pipe;
   detail::ReplayClock now{0};
@@ -405,8 +435,12 @@ TEST(DispatcherSources, a_recorded_move_ends_with_the_next_life_of_its_connectio
   pipe.epoch = 2;
   pipe.push(PipelineHarness::trade("KRW-BTC", 3, "SNAPSHOT"));
   pipe.push(PipelineHarness::trade("KRW-BTC", 4));
+  pipe.push_status(SessionState::live, SessionState::connecting);
+  pipe.epoch = 3;
+  pipe.push(PipelineHarness::trade("KRW-BTC", 4, "SNAPSHOT"));
+  pipe.push(PipelineHarness::trade("KRW-BTC", 5));
   pipe.drain();
-  EXPECT_EQ(told.lines, (Lines{"trade 1", "trade 2", "trade 4"}));
+  EXPECT_EQ(told.lines, (Lines{"trade 1", "trade 2", "trade 3", "trade 4", "trade 5"}));
 }
 
 // Goal: a replay may have more connections than any plan, and renewals of each. Method: one of

@@ -137,7 +137,8 @@ FeedMetrics filled() {
           &connection.bytes, &connection.receive_calls, &connection.requests_sent,
           &connection.limiter_waits, &connection.pings_sent, &connection.dials,
           &connection.connects, &connection.reconnects, &connection.renewals, &connection.probes,
-          &connection.silent_streams, &connection.refused_streams, &connection.audits}) {
+          &connection.silent_streams, &connection.refused_streams, &connection.audits,
+          &connection.lists}) {
       *each = ++next;
     }
     connection.ends_by_cause[1] = ++next;
@@ -206,6 +207,7 @@ TEST(Prometheus, connections_and_threads_are_told_exactly) {
         {"upfeed_silent_streams_total", each.silent_streams},
         {"upfeed_refused_streams_total", each.refused_streams},
         {"upfeed_audits_total", each.audits},
+        {"upfeed_lists_total", each.lists},
         {"upfeed_subscribed", each.subscribed ? 1U : 0U},
         {"upfeed_certificate_days_left", 40}};
     for (const auto& [name, value] : kCounters) EXPECT_EQ(scrape.at(name + labels + "}"), value);
@@ -337,6 +339,7 @@ TEST(Health, nothing_wrong_is_healthy) {
   FeedMetrics bounds = well();
   bounds.heartbeat_ns = 2'000'000'000;
   bounds.queueing_ns = 1'000'000'000;
+  bounds.lag_ns.fill(5'000'000'000);
   bounds.connections[0].certificate_days_left = 14;
   FeedMetrics idle = well();
   idle.connections[0] = ConnectionMetrics{};
@@ -382,6 +385,16 @@ constexpr HealthCase kHealthCases[] = {
      [](FeedMetrics& m) { m.recorder.records_lost = 3; }},
     {HealthState::degraded, "events wait 1.2 s for the dispatcher",
      [](FeedMetrics& m) { m.queueing_ns = 1'250'000'000; }},
+    {HealthState::degraded,
+     "data is 6.5 s behind the exchange's time stamps: the network has too little room, or this "
+     "machine's clock is ahead",
+     [](FeedMetrics& m) {
+       m.lag_ns.fill(9'000'000'000);
+       m.lag_ns[1] = 6'500'000'000;
+     }},
+    {HealthState::degraded,
+     "the exchange's time stamps are 6.5 s ahead: this machine's clock is behind",
+     [](FeedMetrics& m) { m.lag_ns.fill(-6'500'000'000); }},
 };
 
 // Goal: each rule by itself. Method: spoil one thing of a good feed.

@@ -131,6 +131,30 @@ TEST(Outlet, a_value_of_a_new_epoch_moves_behind_the_status) {
   EXPECT_EQ(order.back(), "ticker 2");
 }
 
+// Goal: that streams were lost reaches the reader, or at least that something of them did not, even
+// when they are more than can wait. Method: 400 such states while the ring is full.
+TEST(Outlet, no_loss_of_a_stream_is_lost_without_a_word) {
+  PipelineHarness pipe;
+  std::uint64_t told = 0;
+  std::uint64_t hidden = 0;
+  std::vector<std::shared_ptr<detail::Subscription>> kept;
+  kept.push_back(pipe.subscribe(EventKind::status, {}, StatusCallback([&](const StatusEvent& e) {
+                                  told += e.lost_kind == EventKind::trade ? 1 : 0;
+                                })));
+  kept.push_back(pipe.subscribe(EventKind::loss, {}, LossCallback([&](const LossEvent& e) {
+                                  if (e.lost_kind == EventKind::status) hidden += e.dropped;
+                                })));
+  kept.push_back(
+      pipe.subscribe(EventKind::ticker, {"KRW-BTC"}, TickerCallback([](const TickerEvent&) {})));
+  pipe.poll();
+  for (int i = 0; i < 300; ++i) pipe.push(PipelineHarness::ticker("KRW-BTC", 1000 + i));
+  ASSERT_TRUE(pipe.outlet.pending());
+  for (int i = 0; i < 400; ++i) pipe.push_lost(EventKind::trade, "KRW-BTC");
+  pipe.drain();
+  EXPECT_GT(hidden, 0U);
+  EXPECT_EQ(told + hidden, 400U);
+}
+
 // Goal: a refused frame is charged to its market and makes its book stale. Method: a good book,
 // then one with a broken number.
 TEST(Outlet, a_refused_book_is_reported_and_its_book_goes_stale) {

@@ -108,6 +108,11 @@ TEST(Recorder, what_is_put_comes_back_by_time_with_every_field) {
   status.http_status = 503;
   status.system_errno = 104;
   status.retry_in_ms = 250;
+  status.lost_kind = EventKind::candle;
+  status.candle_unit = CandleUnit::m15;
+  status.code = *MarketCode::parse("KRW-BTC");
+  status.level = *Decimal::parse("0.00000001");
+  status.silent_ns = 47'000'000'001;
   status.text.assign("a text\twith a tab");
   recorder->tap(1).status(status);
   const std::int64_t wall = wall_now_ns();
@@ -143,6 +148,11 @@ TEST(Recorder, what_is_put_comes_back_by_time_with_every_field) {
   EXPECT_EQ(told->http_status, 503);
   EXPECT_EQ(told->system_errno, 104);
   EXPECT_EQ(told->retry_in_ms, 250);
+  EXPECT_EQ(told->lost_kind, EventKind::candle);
+  EXPECT_EQ(told->candle_unit, CandleUnit::m15);
+  EXPECT_EQ(told->code.view(), "KRW-BTC");
+  EXPECT_EQ(told->level.to_string(), "0.00000001");
+  EXPECT_EQ(told->silent_ns, 47'000'000'001);
   EXPECT_EQ(told->text.view(), "a text\twith a tab");
 }
 

@@ -118,6 +118,7 @@ TEST(SessionAudit, mismatch_is_reported_and_mended) {
   ASSERT_EQ(h.actions.size(), 2U);
   EXPECT_EQ(h.actions[0].cause, StatusCause::audit_mismatch);
   EXPECT_EQ(h.actions[0].text, "not asked: KRW-XRP ticker; not served: KRW-ETH ticker");
+  EXPECT_FALSE(h.actions[0].lost.has_value()) << "no list has named it before";
   EXPECT_EQ(h.take_requests(),
             (Log{R"([{"ticket":"upfeed-1-2"},{"type":"ticker","codes":["KRW-ETH"]},)"
                  R"({"type":"ticker","codes":["KRW-BTC"],"is_only_realtime":true},)"
@@ -202,6 +203,8 @@ TEST(SessionAudit, own_list_is_compared_with_those_before) {
   EXPECT_EQ(h.lists, 3);
   ASSERT_GE(h.actions.size(), 3U);
   EXPECT_EQ(h.actions[1].text, "not served: KRW-ETH ticker");
+  ASSERT_TRUE(h.actions[1].lost.has_value());
+  EXPECT_EQ(h.actions[1].lost->stream, kEth);
   EXPECT_NE(h.actions[2].text.find(R"({"type":"ticker","codes":["KRW-ETH"]})"), std::string::npos)
       << h.actions[2].text;
   EXPECT_EQ(h.session.counters().audit_mismatches, 1U);

@@ -283,22 +283,52 @@ TEST(SessionConnection, silent_peer_is_dropped_within_its_bound) {
   EXPECT_LE(h.now - last_bytes, 20'000'000'000);
 }
 
-// Goal: after a sleep of ten minutes (suspend) a peer that is gone costs exactly one reconnect, and
-// one that answers costs none.
-TEST(SessionConnection, long_gap_of_the_clock_costs_at_most_one_reconnect) {
-  for (const bool answers : {false, true}) {
+// Goal: after a sleep of ten minutes a connection without a byte is replaced at once, without
+// waiting for an answer that cannot come; one whose bytes lie in the socket is kept. Method: the
+// driver reads before it ticks.
+TEST(SessionConnection, long_sleep_costs_one_reconnect_at_once_where_nothing_came) {
+  for (const bool has_bytes : {false, true}) {
     Harness h;
     h.go_live({kBtc});
     h.frame(kBtc);
     h.take_log();
     h.now = h.now + std::chrono::nanoseconds(10min).count();
+    if (has_bytes) h.session.on_bytes(h.now);
+    h.session.tick(h.now);
+    h.collect();
+    EXPECT_EQ(h.take_log(), (has_bytes ? Log{"ping e1"}
+                                       : Log{"close e1 0", "live>backing_off e1 silent_peer",
+                                             "backing_off>connecting e2 none", "dial e2"}));
+    if (!has_bytes) h.connect();
+    h.advance(1s);
+    h.session.on_bytes(h.now);
+    h.advance(10s);
+    EXPECT_EQ(h.session.counters().dials, has_bytes ? 1U : 2U);
+  }
+}
+
+// Goal: a sleep that the connection may have survived gives the peer its time anew: no drop while
+// its packets are on their way again, and a drop in time where they are not. Method: 30 s of sleep
+// while a ping is out.
+TEST(SessionConnection, short_sleep_gives_the_peer_its_time_anew) {
+  for (const bool survives : {false, true}) {
+    Harness h;
+    h.go_live({kBtc});
+    h.frame(kBtc);
+    h.advance(18s);  // a ping is out
+    h.take_log();
+    h.now = h.now + 30'000'000'000;
     h.session.tick(h.now);
     h.collect();
     EXPECT_EQ(h.take_log(), (Log{"ping e1"}));
-    h.now = h.now + 1;
-    if (answers) h.session.on_bytes(h.now);
-    h.advance(6s);
-    EXPECT_EQ(h.session.counters().dials, answers ? 1U : 2U);
+    h.advance(5s - 1ns);
+    EXPECT_EQ(h.session.state(), SessionState::live);
+    if (survives) {
+      h.session.on_bytes(h.now);
+      h.frame(kBtc);
+    }
+    h.advance(1ns);
+    EXPECT_EQ(h.session.counters().dials, survives ? 1U : 2U);
   }
 }
 

@@ -117,6 +117,9 @@ TEST_F(Silence, lost_stream_is_reported_within_its_limit_and_then_the_connection
     });
     ASSERT_NE(notice, h->actions.end());
     EXPECT_EQ(notice->text.substr(0, 20), "fell silent: " + std::string(lost.code.view()));
+    ASSERT_TRUE(notice->lost.has_value());
+    EXPECT_EQ(notice->lost->stream, lost);
+    EXPECT_EQ(notice->lost->silent_ns, h->now - last);
     EXPECT_EQ(statuses(), (Log{"live>live e1 stream_silent"}));
     flow(5s + 300ms);
     EXPECT_EQ(statuses(),
@@ -130,13 +133,38 @@ TEST_F(Silence, lost_stream_is_reported_within_its_limit_and_then_the_connection
 TEST_F(Silence, news_from_before_the_probe_are_a_loss) {
   go_live({kTrade});
   h->frame(kTrade, h->exchange_ms(), StreamType::snapshot);
+  const MonoTime last = h->now;
   flow_until_probe();
   h->take_log();
   h->frame(kTrade, h->exchange_ms(20'000), StreamType::snapshot);
+  ASSERT_EQ(h->actions.size(), 1U);
+  ASSERT_TRUE(h->actions[0].lost.has_value());
+  EXPECT_EQ(h->actions[0].lost->silent_ns, h->now - last) << "and not since that answer";
   EXPECT_EQ(statuses(), (Log{"live>live e1 stream_silent"}));
   h->frame(kTrade, h->exchange_ms());
   flow(20s);
   EXPECT_EQ(h->session.state(), SessionState::live);
+}
+
+// Goal: streams that are lost together are told one by one, so that each can be known by its name.
+// Method: two of three are not served any more.
+TEST_F(Silence, each_lost_stream_is_told_by_itself) {
+  go_live({kTrade, kBook});
+  h->frame(kTrade, h->exchange_ms(), StreamType::snapshot);
+  h->frame(kBook, h->exchange_ms(), StreamType::snapshot);
+  flow(100ms);
+  h->list = listed(kBtc);
+  h->take_log();
+  std::vector<std::pair<WantedStream, StatusCause>> told;
+  while (told.empty()) {
+    flow(100ms);
+    for (const auto& action : h->actions) {
+      if (action.lost) told.emplace_back(action.lost->stream, action.cause);
+    }
+  }
+  EXPECT_EQ(told, (std::vector{std::pair(kTrade, StatusCause::audit_mismatch),  // not due, but gone
+                               std::pair(kBook, StatusCause::stream_silent)}));
+  EXPECT_EQ(h->session.counters().silent_streams, 1U);
 }
 
 // Goal: a change that happened about when the probe went out proves nothing, for the probe may have
@@ -208,6 +236,7 @@ TEST_F(Silence, muted_busy_stream_is_told_in_time_and_then_the_connection_is_dro
     const MonoTime last = h->now;
     h->take_log();
     std::optional<std::chrono::nanoseconds> told;
+    std::int64_t silent_ns = 0;
     while (h->session.state() == SessionState::live && since(last) < 120s) {
       const std::uint64_t requests = h->session.counters().requests;
       flow(50ms);
@@ -215,11 +244,18 @@ TEST_F(Silence, muted_busy_stream_is_told_in_time_and_then_the_connection_is_dro
         flow(100ms);
         h->frame(lost, h->exchange_ms(20), StreamType::snapshot);
       }
-      if (!told && h->session.counters().silent_streams > 0) told = since(last);
+      if (!told && h->session.counters().silent_streams > 0) {
+        told = since(last);
+        for (const auto& action : h->actions) {
+          if (action.lost) silent_ns = action.lost->silent_ns;
+        }
+      }
     }
     const std::chrono::nanoseconds limit = lost.kind == EventKind::orderbook ? 30s : 60s;
     ASSERT_TRUE(told.has_value());
     EXPECT_LE(*told, limit + 100ms);
+    EXPECT_NEAR(static_cast<double>(silent_ns), static_cast<double>(told->count()), 1e8)
+        << "the answers before the verdict were no life";
     EXPECT_LE(since(last), limit + 6s) << "two more looks";
     EXPECT_EQ(statuses(), (Log{"live>live e1 stream_silent", "live>backing_off e1 stream_silent",
                                "backing_off>connecting e2 none"}));
@@ -391,6 +427,27 @@ TEST_F(Silence, sleep_of_the_process_is_no_silence) {
   h->frame(kTrade, changed_ms, StreamType::snapshot);
   flow(10s);
   EXPECT_EQ(statuses(), Log{});
+}
+
+// Goal: after a sleep of the machine that the connection survives, what happened meanwhile is no
+// loss. Method: a probe is out when the sleep begins; its answer, of before, and a frame of during
+// the sleep come a second after it, behind frames of other streams.
+TEST_F(Silence, sleep_of_the_machine_is_no_silence) {
+  go_live({kTrade, kEth});
+  h->frame(kTrade, h->exchange_ms(), StreamType::snapshot);
+  flow_until_probe();
+  h->take_log();
+  const std::int64_t changed_ms = h->exchange_ms(100);
+  h->now = h->now + 40'000'000'000;
+  h->session.tick(h->now);
+  h->collect();
+  h->advance(500ms);
+  h->frame(kEth, h->exchange_ms(35'000));
+  h->frame(kTrade, changed_ms, StreamType::snapshot);
+  h->frame(kTrade, h->exchange_ms(20'000));
+  flow(30s);
+  EXPECT_EQ(statuses(), Log{});
+  EXPECT_EQ(h->session.state(), SessionState::live);
 }
 
 // Goal: a loss that the first frames read after a sleep show is told at once, and not when the

@@ -13,6 +13,14 @@ void append_status(const StatusEvent& event, JsonWriter& json) {
   if (event.http_status != 0) json.field("http_status", event.http_status);
   if (event.system_errno != 0) json.field("system_errno", event.system_errno);
   if (event.retry_in_ms >= 0) json.field("retry_in_ms", event.retry_in_ms);
+  if (event.lost_kind != EventKind::status) {
+    json.field("code", event.code.view()).field("stream", to_string(event.lost_kind));
+    if (event.lost_kind == EventKind::candle) {
+      json.field("candle_unit", to_string(event.candle_unit));
+    }
+    if (!event.level.is_zero()) json.field("level", event.level.to_string());
+    json.field("silent_ns", event.silent_ns);
+  }
   json.field("text", event.text.view());
 }
 
@@ -33,6 +41,7 @@ void append_loss(const LossEvent& event, JsonWriter& json) {
 void append_gap(const GapEvent& event, JsonWriter& json) {
   json.field("code", event.code.view()).field("stream", to_string(event.gap_kind));
   if (event.gap_kind == EventKind::candle) json.field("candle_unit", to_string(event.candle_unit));
+  if (!event.level.is_zero()) json.field("level", event.level.to_string());
   json.field("cause", to_string(event.cause))
       .field("epoch_before", event.epoch_before)
       .field("started_mono_ns", event.started_mono.ns)

@@ -50,6 +50,7 @@ bool codes_exist(const std::string& command, const LiveArguments& arguments,
         std::max<std::int64_t>(static_cast<std::int64_t>(arguments.seconds * 1'000), 1));
   }
   const auto markets = fetch_markets(endpoint, timeout);
+  if (stop_requested()) return true;
   if (!markets) {
     say("upfeed " + command + ": " + markets.error().message + "; the codes are not checked");
     return true;
@@ -87,10 +88,11 @@ Status take_keys(const LiveArguments& arguments, FeedConfig& config, sim::SimCon
   return Done{};
 }
 
-/// Every market's code; empty: it cannot be learnt, which was told.
+/// Every market's code; empty: it cannot be learnt, which was told, or nobody waits any more.
 std::vector<std::string> all_codes(const std::string& command, const Endpoint& endpoint) {
   std::vector<std::string> codes;
   const auto markets = fetch_markets(endpoint, std::chrono::seconds(10));
+  if (stop_requested()) return codes;
   if (!markets) {
     say("upfeed " + command + ": " + markets.error().message);
     return codes;
@@ -154,7 +156,7 @@ std::variant<LivePlan, int> plan_live(const std::string& command, const LiveArgu
   options.codes = arguments.codes;
   if (arguments.all) {
     options.codes = all_codes(command, exchange->endpoint());
-    if (options.codes.empty()) return static_cast<int>(kExitNetwork);
+    if (options.codes.empty()) return static_cast<int>(stop_requested() ? kExitOk : kExitNetwork);
   } else if (!options.codes.empty() && !codes_exist(command, arguments, exchange->endpoint())) {
     return static_cast<int>(kExitUsage);
   }

@@ -3,10 +3,14 @@
 #include <algorithm>
 #include <cctype>
 #include <nlohmann/json.hpp>
+#include <stop_token>
+#include <thread>
 #include <utility>
 
 #include "config_file/near_word.hpp"
 #include "net/rest.hpp"
+#include "net/wait.hpp"
+#include "signals.hpp"
 
 namespace upfeed::program {
 namespace {
@@ -30,6 +34,19 @@ std::string_view base_of(std::string_view code) {
   return dash == std::string_view::npos ? code : code.substr(dash + 1);
 }
 
+/// The exchange may keep a call waiting for seconds; Ctrl-C ends it at once.
+net::RestResult get_unless_stopped(const net::RestRequest& request) {
+  net::Resolver resolver;
+  net::TlsContextCache contexts;
+  net::CancelToken cancel;
+  const std::jthread watcher([&cancel](const std::stop_token& done) {
+    constexpr std::chrono::milliseconds kLookEvery(10);
+    while (!done.stop_requested() && !stop_requested()) std::this_thread::sleep_for(kLookEvery);
+    if (stop_requested()) cancel.cancel();
+  });
+  return net::rest_get(request, resolver, contexts, cancel.valid() ? &cancel : nullptr);
+}
+
 }  // namespace
 
 Result<std::vector<MarketInfo>> fetch_markets(const Endpoint& endpoint,
@@ -40,7 +57,7 @@ Result<std::vector<MarketInfo>> fetch_markets(const Endpoint& endpoint,
   request.target = "/v1/market/all?is_details=false";
   request.ca_file = endpoint.ca_file;
   request.timeout = timeout;
-  const net::RestResult reply = net::rest_get(request);
+  const net::RestResult reply = get_unless_stopped(request);
   const std::string where = "market list of " + endpoint.host + ": ";
   if (!reply.error.ok()) {
     std::string what = net::to_string(reply.error.code);

@@ -16,7 +16,7 @@ struct MarketInfo {
   std::string korean_name;
 };
 
-/// All markets of the exchange, in its order: GET /v1/market/all.
+/// All markets of the exchange, in its order: GET /v1/market/all. Cut short by stop_requested().
 /// errors  timeout, system: message says what the exchange or the network answered.
 [[nodiscard]] Result<std::vector<MarketInfo>> fetch_markets(const Endpoint& endpoint,
                                                             std::chrono::milliseconds timeout);

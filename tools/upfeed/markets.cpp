@@ -8,6 +8,7 @@
 #include "json.hpp"
 #include "market_list.hpp"
 #include "output.hpp"
+#include "signals.hpp"
 
 namespace upfeed::program {
 namespace {
@@ -29,7 +30,7 @@ void append_market(const MarketInfo& market, bool as_json, std::string& out) {
   } else {
     out += market.code;
     out.append(market.code.size() < 14 ? 14 - market.code.size() : 1, ' ');
-    out += market.english_name;
+    out += printable(market.english_name);
   }
   out += '\n';
 }
@@ -41,6 +42,7 @@ int run_markets(const MarketsArguments& arguments) {
     return kExitUsage;
   }
   const auto markets = fetch_markets(exchange.value().endpoint(), std::chrono::seconds(10));
+  if (stop_requested()) return kExitOk;
   if (!markets) {
     say("upfeed markets: " + markets.error().message);
     return kExitNetwork;

@@ -287,8 +287,9 @@ enum class StatusCause : std::uint8_t {
   data_arrived,        ///< first frame of every wanted code of a request is here
   message_timeout,     ///< a fragmented message did not end in time
   end_of_capture,      ///< replay: the file has been read to its end
-  stream_silent,       ///< a stream fell silent while its connection lived; text names it
-  audit_mismatch,      ///< LIST_SUBSCRIPTIONS does not name what was asked; text lists it
+  stream_silent,       ///< a stream fell silent while its connection lived; told of each by itself
+  audit_mismatch,      ///< LIST_SUBSCRIPTIONS does not name what was asked; text lists it. A stream
+                       ///< that an earlier list named was lost, and is told of by itself
   renewed,             ///< a connection was replaced by a younger one as planned
   recording,           ///< what arrives cannot be recorded, or can again; the text says why. The
                        ///< state stays as it is, and the feed goes on
@@ -314,17 +315,23 @@ enum class ServerErrorKind : std::uint8_t {
 // clang-format on
 [[nodiscard]] std::string_view to_string(ServerErrorKind kind) noexcept;
 
-/// Connection trouble and recovery, in order with the data of its connection.
+/// Connection trouble and recovery, in order with the data of its connection. Of one stream alone,
+/// in one event each: that it was lost while the connection lived (stream_silent, audit_mismatch);
+/// `market` and `code` are then set, too.
 struct StatusEvent : EventHeader {
   static constexpr EventKind kKind = EventKind::status;
   SessionState state = SessionState::idle;
   SessionState previous_state = SessionState::idle;
   StatusCause cause = StatusCause::none;
   ServerErrorKind server_error = ServerErrorKind::none;
-  std::int32_t http_status = 0;   ///< 0: none
-  std::int32_t system_errno = 0;  ///< 0: none
-  std::int64_t retry_in_ms = -1;  ///< until the next dial; -1: none planned
-  InlineText<250> text;           ///< one line for a person; never a secret
+  std::int32_t http_status = 0;             ///< 0: none
+  std::int32_t system_errno = 0;            ///< 0: none
+  std::int64_t retry_in_ms = -1;            ///< until the next dial; -1: none planned
+  EventKind lost_kind = EventKind::status;  ///< of the stream that was lost; status: none was
+  CandleUnit candle_unit = CandleUnit::m1;  ///< when lost_kind is candle
+  Decimal level;                            ///< when lost_kind is orderbook
+  std::int64_t silent_ns = 0;  ///< since its last sign of life, when the loss was found
+  InlineText<250> text;        ///< one line for a person; never a secret
 };
 
 /// Records of one market and stream that found no room (dropped) or were replaced by a newer value
@@ -342,16 +349,20 @@ struct LossEvent : EventHeader {
 
 /// What an outage hid of one stream of one market: comes right before the first event of that
 /// stream that arrived after it. The end of the outage is that event's time; where only its frames
-/// tell (order books, tickers, candles) the gap has healed with it.
+/// tell (order books, tickers, candles) the gap has healed with it. Trades whose ids lie between
+/// the two bounds may follow it: what snapshots have shown of them, and what was fetched.
 struct GapEvent : EventHeader {
   static constexpr EventKind kKind = EventKind::gap;
   EventKind gap_kind = EventKind::trade;
   CandleUnit candle_unit = CandleUnit::m1;  ///< when gap_kind is candle
-  StatusCause cause = StatusCause::none;    ///< why the connection ended
-  std::uint32_t epoch_before = 0;           ///< `epoch` is that of the new connection
+  StatusCause cause = StatusCause::none;    ///< why the connection ended, or the stream was lost
+  Decimal level;                            ///< when gap_kind is orderbook
+  std::uint32_t epoch_before = 0;           ///< `epoch`: of the new connection; the same where only
+                                            ///< the stream was lost and its connection lived
   MonoTime started_mono;                    ///< the stream's last event before the outage; 0: none
-  MonoTime lost_mono;                       ///< the connection was given up
-  MonoTime ended_mono;                      ///< the first event after it
+  MonoTime lost_mono;                       ///< the connection was given up, or the loss was found
+  MonoTime ended_mono;                      ///< the first event after it; where that event is what
+                                            ///< shows a stream's loss, shortly before lost_mono
   std::uint64_t last_sequential_id = 0;     ///< trades: the last before; 0: none
   std::uint64_t first_sequential_id = 0;    ///< trades: the first after
   std::uint32_t backfilled = 0;    ///< trades: how many fetched ones follow, flagged kBackfilled

@@ -70,7 +70,8 @@ struct ConnectionMetrics {
   std::uint64_t probes = 0;           ///< requests that named a silent stream
   std::uint64_t silent_streams = 0;   ///< streams that were lost while their connection lived
   std::uint64_t refused_streams = 0;  ///< streams held back because the exchange refused them
-  std::uint64_t audits = 0;           ///< LIST_SUBSCRIPTIONS sent
+  std::uint64_t audits = 0;  ///< LIST_SUBSCRIPTIONS sent: by Feed::audit(), and after a silent loss
+  std::uint64_t lists = 0;   ///< others, to find the next silent loss: one behind each request
   AuditOutcome last_audit = AuditOutcome::none;
   std::int64_t quiet_ns = -1;               ///< since the last frame; -1: there was none
   std::int64_t certificate_days_left = -1;  ///< of the peer's certificate; -1: never connected
