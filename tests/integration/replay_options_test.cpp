@@ -334,6 +334,7 @@ TEST(ReplayOptions, what_is_missing_is_told_and_books_are_stale) {
   ASSERT_TRUE(other
                   .on_loss([&](const LossEvent& event) {
                     told.push_back("loss " + std::to_string(event.dropped));
+                    EXPECT_GE(feed->now_unix_ns(), kUnixNs);
                   })
                   .ok());
   ASSERT_TRUE(other
