@@ -144,11 +144,11 @@ class SizedValues {
     const __m256i chars = _mm256_maskz_loadu_epi8(valid, at + 1);
     // As signed bytes, what is beyond ASCII is below the printable characters.
     const SizedTables& tables = constants();
-    if ((_mm256_mask_cmplt_epi8_mask(valid, chars, load32(tables.space.data())) |
-         _mm256_cmpeq_epi8_mask(chars, load32(tables.quote.data())) |
-         _mm256_cmpeq_epi8_mask(chars, load32(tables.backslash.data()))) != 0) {
-      return false;
-    }
+    const __mmask32 odd =
+        _kor_mask32(_mm256_mask_cmplt_epi8_mask(valid, chars, load32(tables.space.data())),
+                    _mm256_cmpeq_epi8_mask(chars, load32(tables.quote.data())));
+    const __mmask32 backslashes = _mm256_cmpeq_epi8_mask(chars, load32(tables.backslash.data()));
+    if (_kortestz_mask32_u8(odd, backslashes) == 0) return false;
     auto* const bytes = reinterpret_cast<__m128i*>(&out);
     const auto count = static_cast<int>(size);
     const __m128i first = _mm256_castsi256_si128(chars);
