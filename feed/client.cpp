@@ -248,7 +248,7 @@ Result<SubscriptionId> Client::subscribe_candle(CandleUnit unit, const CodeList&
 // -----------------------------------------------------------------------------------------------
 
 Result<SubscriptionId> Client::add_account(SubscriptionPtr subscription, const CodeList& codes) {
-  if (!core_->has_keys()) {
+  if (core_->lacks_keys()) {
     return Error{Errc::no_keys, std::string(to_string(subscription->kind)) +
                                     ": needs API keys; set FeedConfig::keys"};
   }

@@ -175,6 +175,7 @@ class Dispatcher {
     MonoTime until;
     std::vector<TradeEvent> inside;  // what snapshots have shown of the hidden ones
     std::vector<TradeEvent> trades;
+    bool is_suspicion = false;  // a gap only where something was hidden
   };
   /// What goes out in front of the next record.
   struct Injected {
@@ -239,6 +240,7 @@ class Dispatcher {
   void release_record() noexcept;
 
   // The way of an event.
+  [[nodiscard]] MonoTime now() const noexcept;
   void note_time(const EventHeader& event) noexcept;
   [[nodiscard]] Way way_of(Route& route);
   [[nodiscard]] bool admit(Route& route, const EventHeader& event) noexcept;
@@ -254,6 +256,7 @@ class Dispatcher {
   void apply(const StatusEvent& event) noexcept;
   void apply(const LossEvent& event) noexcept;
   void open_gap(Route& route, const StatusEvent& event) noexcept;
+  static void begin_gap(Route& route, StatusCause cause, MonoTime lost) noexcept;
   [[nodiscard]] Route* route_of_lost(const StatusEvent& event) noexcept;
   void lose_stream(const StatusEvent& event) noexcept;
   void mark_all_stale(std::uint32_t connection) noexcept;
@@ -272,6 +275,7 @@ class Dispatcher {
   [[nodiscard]] bool is_doubtful(const Route& route, const EventHeader& event) const noexcept;
   void doubt(Route& route, const TradeEvent& trade);
   [[nodiscard]] bool settle_doubt(Route& route, const EventHeader& event);
+  void believe(Route& route, std::size_t count);
   void trust(Route& route, std::size_t count);
   void end_late_doubts();
   void end_doubts_of(std::uint32_t connection);

@@ -9,7 +9,9 @@
 // stream that should have sent it as a realtime frame.
 //   ring                                 handed on
 //   5, snapshot 8, 8                     5, 8                        it only came earlier
-//   5, snapshot 8, 9                     5, 8, 9                     a request swallowed its frame
+//   5, snapshot 8, 9                     5, 8, 9                     a request swallowed its frame;
+//                                                                    with backfill, what else is
+//                                                                    asked as if it were an outage
 //   5, snapshot 8, snapshot 8            5, 8                        quiet since
 //   5, snapshot 8, stream lost           5, lost, GapEvent 5..8, 8
 //   5, snapshot 8, connection lost, 12   5, lost, GapEvent 5..12, 8, 12
@@ -54,7 +56,7 @@ bool Dispatcher::is_doubtful(const Route& route, const EventHeader& event) const
 void Dispatcher::doubt(Route& route, const TradeEvent& trade) {
   if (route.doubted.size() == kDoubtedTradesMax) trust(route, kDoubtedTradesMax);
   if (route.doubted.empty()) {
-    route.doubt_until = dispatched_at_ + kDoubtNs;
+    route.doubt_until = now() + kDoubtNs;
     doubting_.push_back({stream_slot(trade), trade.market});
   }
   route.doubted.push_back(trade);
@@ -66,19 +68,41 @@ bool Dispatcher::settle_doubt(Route& route, const EventHeader& event) {
   const std::uint64_t id = static_cast<const TradeEvent&>(event).sequential_id;
   if (event.stream_type == StreamType::snapshot &&
       route.source == Source{event.connection, event.epoch}) {
-    if (id == route.doubted.back().sequential_id) trust(route, route.doubted.size());
+    if (id == route.doubted.back().sequential_id) believe(route, route.doubted.size());
     return !injected_.empty();
   }
   const auto first_after =
       std::find_if(route.doubted.begin(), route.doubted.end(),
                    [id](const TradeEvent& each) { return each.sequential_id >= id; });
-  const bool is_its_own = first_after != route.doubted.end() && first_after->sequential_id == id;
-  trust(route, static_cast<std::size_t>(first_after - route.doubted.begin()));
-  if (is_its_own) {
-    route.doubted.erase(route.doubted.begin());
+  const auto count = first_after - route.doubted.begin();
+  if (first_after != route.doubted.end() && first_after->sequential_id == id) {
+    route.doubted.erase(first_after);
     counters_.superseded[static_cast<std::size_t>(EventKind::trade)].add();
   }
+  believe(route, static_cast<std::size_t>(count));
   return !injected_.empty();
+}
+
+/// Nothing says that the stream was lost, but the oldest `count` doubted trades did not come by
+/// themselves. Where trades can be fetched it is worth a call to know whether others did not,
+/// either.
+void Dispatcher::believe(Route& route, std::size_t count) {
+  if (count == 0) return;
+  if (backfiller_ != nullptr && route.last_valid) {
+    const TradeEvent first = route.doubted.back();
+    begin_gap(route, StatusCause::stream_silent, first.received_mono);
+    fill_gap_event(route, first);
+    route.gap.pending = false;
+    if (is_fillable()) {
+      route.doubted.pop_back();
+      route.recent->add(first.sequential_id);
+      route.overlapped = true;  // their own frames may come still
+      begin_hold(route, first);
+      route.hold->is_suspicion = true;
+      return;
+    }
+  }
+  trust(route, count);
 }
 
 /// The oldest `count` doubted trades go out like any other.
@@ -96,8 +120,8 @@ void Dispatcher::end_late_doubts() {
   std::erase_if(doubting_, [&](const RouteKey& key) {
     Route* route = route_at(key.slot, key.market).get();
     if (route == nullptr || route->doubted.empty() || route->gap.pending) return true;
-    if (dispatched_at_ < route->doubt_until) return false;
-    trust(*route, route->doubted.size());
+    if (now() < route->doubt_until) return false;
+    believe(*route, route->doubted.size());
     return true;
   });
 }
@@ -191,9 +215,15 @@ void Dispatcher::hold_back(Route& route, const TradeEvent& trade) {
 void Dispatcher::end_hold(Route& route, const BackfillResult& result) {
   const std::unique_ptr<Hold> hold = std::move(route.hold);
   const EventHeader& first = hold->trades.front();
-  const std::size_t gap_at = injected_.size();
-  injected_.push_back({.gap = hold->gap, .is_gap = true});
-  std::uint32_t count = 0;
+  const auto is_hidden = [&](const TradeEvent& trade) {
+    return !route.recent->has(trade.sequential_id);
+  };
+  const auto hidden = std::count_if(result.trades.begin(), result.trades.end(), is_hidden);
+  if (!hold->is_suspicion || hidden != 0) {
+    hold->gap.backfilled = static_cast<std::uint32_t>(hidden);
+    hold->gap.backfill_complete = result.complete;
+    injected_.push_back({.gap = hold->gap, .is_gap = true});
+  }
   auto inside = hold->inside.begin();
   const auto inject_inside = [&](std::uint64_t id_max) {
     for (; inside != hold->inside.end() && inside->sequential_id <= id_max; ++inside) {
@@ -202,7 +232,7 @@ void Dispatcher::end_hold(Route& route, const BackfillResult& result) {
   };
   for (TradeEvent trade : result.trades) {
     inject_inside(trade.sequential_id);
-    if (route.recent->has(trade.sequential_id)) continue;
+    if (!is_hidden(trade)) continue;
     trade.market = first.market;
     trade.code = first.code;
     trade.connection = first.connection;
@@ -210,11 +240,8 @@ void Dispatcher::end_hold(Route& route, const BackfillResult& result) {
     trade.received_mono = dispatched_at_;
     route.recent->add(trade.sequential_id);
     injected_.push_back({.trade = trade});
-    ++count;
   }
   inject_inside(UINT64_MAX);
-  injected_[gap_at].gap.backfilled = count;
-  injected_[gap_at].gap.backfill_complete = result.complete;
   for (const TradeEvent& trade : hold->trades) injected_.push_back({.trade = trade});
 }
 

@@ -10,6 +10,20 @@
 
 namespace upfeed::detail {
 
+void Dispatcher::begin_gap(Route& route, StatusCause cause, MonoTime lost) noexcept {
+  route.gap = Gap{};
+  route.gap.pending = true;
+  route.gap.cause = cause;
+  route.gap.epoch_before = route.source.epoch;
+  route.gap.lost = lost;
+  if (!route.last_valid) return;
+  const auto* last = std::launder(reinterpret_cast<const EventHeader*>(route.last.get()));
+  route.gap.started = last->received_mono;
+  if (last->kind == EventKind::trade) {
+    route.gap.last_id = static_cast<const TradeEvent&>(*last).sequential_id;
+  }
+}
+
 void Dispatcher::open_gap(Route& route, const StatusEvent& event) noexcept {
   if (route.source.epoch == 0 || !flows(route, nullptr)) return;  // what nobody follows has no gap
   const bool of_one_level = event.lost_kind == EventKind::orderbook;
@@ -18,20 +32,9 @@ void Dispatcher::open_gap(Route& route, const StatusEvent& event) noexcept {
     route.gap.of_one_level &= of_one_level && route.gap.level == event.level;
     return;
   }
-  route.gap = Gap{};
+  begin_gap(route, event.cause, event.received_mono);
   route.gap.of_one_level = of_one_level;
   route.gap.level = event.level;
-  route.gap.pending = true;
-  route.gap.cause = event.cause;
-  route.gap.epoch_before = route.source.epoch;
-  route.gap.lost = event.received_mono;
-  if (route.last_valid) {
-    const auto* last = std::launder(reinterpret_cast<const EventHeader*>(route.last.get()));
-    route.gap.started = last->received_mono;
-    if (last->kind == EventKind::trade) {
-      route.gap.last_id = static_cast<const TradeEvent&>(*last).sequential_id;
-    }
-  }
   for (const auto& entry : route.books) {
     if (of_one_level && entry->level != event.level) continue;
     route.gap.started = std::max(route.gap.started, entry->book.received_mono());

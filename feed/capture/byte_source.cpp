@@ -19,7 +19,15 @@ namespace {
 
 constexpr std::string_view kGzipMagic = "\x1F\x8B";
 constexpr std::string_view kZstdMagic = "\x28\xB5\x2F\xFD";
+constexpr std::string_view kSkippableMagic = "\x2A\x4D\x18";  // behind 0x50 to 0x5F
 constexpr std::size_t kInputBytes = std::size_t{64} << 10;
+
+/// One that begins with frames to be skipped, as pzstd writes it, is zstd, too (RFC 8878, 3.1.2).
+bool is_zstd(std::string_view start) {
+  if (start.starts_with(kZstdMagic)) return true;
+  return start.size() > kSkippableMagic.size() && (start[0] & 0xF0) == 0x50 &&
+         start.substr(1).starts_with(kSkippableMagic);
+}
 
 Error no_such_file(const std::string& path, std::string_view what) {
   return {Errc::no_such_file, "capture \"" + path + "\": " + std::string(what)};
@@ -93,7 +101,7 @@ bool ByteSource::State::start_unpacking() noexcept {
     constexpr int kGzipOnly = 16;  // added to the window bits; see zlib.h, inflateInit2
     if (inflateInit2(&gzip, MAX_WBITS + kGzipOnly) != Z_OK) return false;
     packing = Packing::gzip;
-  } else if (start.starts_with(kZstdMagic)) {
+  } else if (is_zstd(start)) {
     zstd = ZSTD_createDStream();
     if (zstd == nullptr) return false;
     packing = Packing::zstd;

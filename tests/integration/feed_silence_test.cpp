@@ -321,4 +321,32 @@ TEST(FeedSilence, trades_of_a_silent_stream_are_fetched_in_order_and_once) {
   }
 }
 
+// Goal: with backfill even a loss that heals before anything can prove it costs no trade. Method:
+// trades are muted until the first probe has gone out, whose answer then looks like that of a
+// market that has just woken up.
+TEST(FeedSilence, a_loss_that_nothing_proves_is_fetched_where_trades_can_be) {
+  sim::SimConfig sim;
+  sim.profile.markets = {4, 0, 0};
+  sim.profile.frames_per_second = 200;
+  LiveHarness live(sim);
+  const Trades still(live, 0ms);
+  const Trades cut(live, 5s);
+  live.server->fault(sim::faults::mute("trade", "KRW-BTC"), 2);
+  const auto probes = [&] { return cut.metrics().connections.at(0).probes; };
+  ASSERT_TRUE(eventually([&] { return probes() > 0; }, 30s));
+  live.server->clear_faults();
+  const std::size_t before = cut.ids().size();
+  EXPECT_TRUE(eventually([&] { return cut.ids().size() > before + 50; }, 30s));
+  live.server->set_paused(true);
+  std::this_thread::sleep_for(1s);
+  const std::vector<std::uint64_t> told = cut.ids();
+  std::vector<std::uint64_t> truth = still.ids();
+  truth.erase(truth.begin(), std::find(truth.begin(), truth.end(), told.front()));
+  EXPECT_EQ(told, truth);
+  EXPECT_EQ(cut.metrics().connections[0].silent_streams, 0U) << "nothing has proved it";
+  ASSERT_EQ(cut.gaps().size(), 1U);
+  EXPECT_TRUE(cut.gaps()[0].backfill_complete);
+  std::cout << cut.gaps()[0].backfilled << " trades fetched\n";
+}
+
 }  // namespace

@@ -98,6 +98,35 @@ TEST(Golden, every_kernel_gives_the_golden_hashes) {
   }
 }
 
+// Goal: a strategy that follows its account is replayed without the account's keys. Method: own
+// orders, balances and notices of a capture, a callback each.
+TEST(Golden, an_account_is_replayed_without_its_keys) {
+  auto feed = Feed::replay(std::vector<std::string>{kFolder + "/account.upcap"});
+  ASSERT_TRUE(feed.ok()) << feed.error().message;
+  Client client = feed->client("test");
+  int orders = 0;
+  int assets = 0;
+  int notices = 0;
+  ASSERT_TRUE(client.subscribe_my_order([&](const MyOrderEvent&) { ++orders; }).ok());
+  ASSERT_TRUE(client.subscribe_my_asset([&](const MyAssetEvent&) { ++assets; }).ok());
+  ASSERT_TRUE(client.subscribe_announcement([&](const AnnouncementEvent&) { ++notices; }).ok());
+  Witness witness;
+  while (!feed->finished()) {
+    feed->step_io();
+    feed->poll(witness);
+  }
+  EXPECT_GT(orders, 0);
+  EXPECT_GT(assets, 0);
+  EXPECT_GT(notices, 0);
+  const FeedMetrics metrics = feed->metrics();
+  const auto delivered = [&](EventKind kind) {
+    return static_cast<int>(metrics.streams[static_cast<std::size_t>(kind)].delivered);
+  };
+  EXPECT_EQ(orders, delivered(EventKind::my_order));
+  EXPECT_EQ(assets, delivered(EventKind::my_asset));
+  EXPECT_EQ(notices, delivered(EventKind::announcement));
+}
+
 // Goal: what the recording tells about connections comes in its place: the books of the lost
 // connection are current again only with its next frames. Method: states and books of a capture
 // with a reconnect in the middle.

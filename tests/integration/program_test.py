@@ -250,6 +250,8 @@ class Metrics(Program):
         status, head, _ = self.get(port, "/metrics", "POST")
         self.assertEqual(status, 405)
         self.assertIn("Allow: GET, HEAD", head)
+        body = b"POST /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc"
+        self.assertTrue(self.request(port, body).startswith("HTTP/1.1 405"))
         status, head, body = self.get(port, "/metrics", "HEAD")
         self.assertEqual((status, body), (200, ""))
         self.assertGreater(int(re.search(r"Content-Length: (\d+)", head).group(1)), 1000)

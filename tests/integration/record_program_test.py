@@ -264,12 +264,18 @@ class Account(Program):
         wrong secret, with and without a market stream."""
         exchange = self.exchange()
         keys = self.keys_file(secret="another-secret-key")
-        done = self.record("KRW-BTC", *exchange, "--keys", keys, "--streams", "ticker,myOrder",
-                           "--seconds", 3)
-        self.assertEqual(done.returncode, 4, done.stderr)
-        self.assertIn("private connection failed for good", done.stderr)
-        self.assertGreater(summary_of(done.stdout)["events"]["ticker"], 0)
-        self.assertNotIn("another-secret", done.stdout + done.stderr)
+        command = ["record", "KRW-BTC", *exchange, "--keys", keys, "--streams", "ticker,myOrder",
+                   "--out", self.out]
+        for options in (["--seconds", 3], []):  # by itself, and by Ctrl-C
+            process = self.start(*command, *options, env=self.env)
+            if not options:
+                time.sleep(3)
+                process.send_signal(signal.SIGINT)
+            out, errors = process.communicate(timeout=DEADLINE_S)
+            self.assertEqual(process.returncode, 4, errors)
+            self.assertIn("private connection failed for good", errors)
+            self.assertGreater(summary_of(out)["events"]["ticker"], 0)
+            self.assertNotIn("another-secret", out + errors)
         done = self.record(*exchange, "--keys", keys, "--streams", "myOrder")  # ends by itself
         self.assertEqual(done.returncode, 4, done.stderr)
 

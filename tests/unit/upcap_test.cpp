@@ -277,7 +277,8 @@ std::string zstd(const std::string& text) {
 }
 
 // Goal: packed captures read like the plain ones. Method: each kind of text and an .upcap file,
-// plain, as .gz and .zst, in one stream and in two; many times the size of a read.
+// plain, as .gz and .zst, in one stream and in two, with frames that are to be skipped; many times
+// the size of a read.
 TEST_F(Upcap, packed_captures_read_equal_to_plain_ones) {
   std::string cryptofeed = "wss://api.example.com/x <-> 1617646619.694145\n";
   std::string timestamped;
@@ -297,8 +298,10 @@ TEST_F(Upcap, packed_captures_read_equal_to_plain_ones) {
     ASSERT_GE(plain.frames.size(), 3'000U);
     const std::string front = text.substr(0, text.size() / 3);
     const std::string back = text.substr(text.size() / 3);
+    const std::string skippable("\x55\x2A\x4D\x18\x03\0\0\0abc", 11);
     for (const std::string& packed :
-         {gzip(text), zstd(text), gzip(front) + gzip(back), zstd(front) + zstd(back)}) {
+         {gzip(text), zstd(text), gzip(front) + gzip(back), zstd(front) + zstd(back),
+          skippable + zstd(front) + skippable + zstd(back)}) {
       put_bytes(path, packed);
       const Read all = read(path);
       ASSERT_EQ(all.frames.size(), plain.frames.size());

@@ -242,6 +242,13 @@ class LiveRun {
     // A recording with holes is told whatever else there is to say.
     if (const auto code = recording_verdict(feed.metrics().recorder, stopped)) return *code;
     if (!stopped) return fail(stopped.error());
+    // A refused login is no good end of a recording that somebody stops hours later.
+    const auto failed = std::find_if(connections.begin(), connections.end(), is_failed);
+    if (failed != connections.end()) {
+      say("upfeed " + options_.command + ": the " + std::string(to_string(failed->kind)) +
+          " connection failed for good");
+      return kExitNetwork;
+    }
     if (output_.closed() || stop_requested()) return output_.exit_code(kExitOk);
     return verdict(connections);
   }
@@ -261,12 +268,6 @@ class LiveRun {
   [[nodiscard]] int verdict(const std::vector<ConnectionMetrics>& connections) const {
     std::uint64_t events = 0;
     handler_.look([&events](const Tally& tally, const Board&) { events = tally.total(); });
-    const auto failed = std::find_if(connections.begin(), connections.end(), is_failed);
-    if (failed != connections.end()) {
-      say("upfeed " + options_.command + ": the " + std::string(to_string(failed->kind)) +
-          " connection failed for good");
-      return kExitNetwork;
-    }
     const bool connected =
         std::any_of(connections.begin(), connections.end(),
                     [](const ConnectionMetrics& each) { return each.connects != 0; });

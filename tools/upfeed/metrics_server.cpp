@@ -97,7 +97,7 @@ class MetricsServer::Impl {
   struct Visit {
     explicit Visit(tcp::socket socket) : stream(std::move(socket)) {
       parser.header_limit(kHeaderBytesMax);
-      parser.body_limit(0);
+      parser.body_limit(boost::none);  // none is read; whoever sends one is told what there is
     }
 
     beast::tcp_stream stream;

@@ -137,8 +137,8 @@ class Client {
                                           CandleCallback callback = {},
                                           SubscribeOptions options = {});
 
-  /// Own orders, own balances, notices: need FeedConfig::keys and a connection of their own, which
-  /// is dialled when the first of them is subscribed.
+  /// Own orders, own balances, notices: need FeedConfig::keys (but not in a replay) and a
+  /// connection of their own, which is dialled when the first of them is subscribed.
   /// codes   of the orders; none: of all markets.
   /// errors  no_keys, bad_code, bad_option, stopped.
   Result<SubscriptionId> subscribe_my_order(MyOrderCallback callback = {},
