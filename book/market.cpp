@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
 #include <stdexcept>
+#include <type_traits>
 
 #include "upfeed/assert.hpp"
 
@@ -14,6 +16,22 @@ constexpr std::uint32_t kCapacityMax = 65'536;
 bool is_code_character(char c) {
   return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
 }
+
+/// A code as two machine words, each read by itself: words() as a whole goes through memory.
+struct Words {
+  std::uint64_t first;
+  std::uint64_t second;
+
+  explicit Words(const MarketCode& code) noexcept {
+    static_assert(sizeof(MarketCode) == 16 && std::is_trivially_copyable_v<MarketCode>);
+    const auto* const bytes = reinterpret_cast<const std::byte*>(&code);
+    std::memcpy(&first, bytes, sizeof first);
+    std::memcpy(&second, bytes + sizeof first, sizeof second);
+  }
+  [[nodiscard]] bool is(const Words& other) const {
+    return ((first ^ other.first) | (second ^ other.second)) == 0;
+  }
+};
 
 std::uint32_t checked_capacity(std::uint32_t capacity) {
   if (capacity == 0 || capacity > kCapacityMax) {
@@ -42,16 +60,16 @@ MarketTable::MarketTable(std::uint32_t capacity)
       slots_(std::make_unique<std::atomic<std::uint32_t>[]>(slot_mask_ + 1)) {}
 
 MarketTable::Probe MarketTable::probe(const MarketCode& code) const noexcept {
-  const std::array<std::uint64_t, 2> words = code.words();
+  const Words words(code);
   // Fibonacci hashing of both words; the upper bits are the well mixed ones.
   const std::uint64_t mixed =
-      (words[0] ^ (words[1] * 0xC2B2'AE3D'27D4'EB4FU)) * 0x9E37'79B9'7F4A'7C15U;
+      (words.first ^ (words.second * 0xC2B2'AE3D'27D4'EB4FU)) * 0x9E37'79B9'7F4A'7C15U;
   for (std::size_t slot = (mixed >> 32) & slot_mask_;; slot = (slot + 1) & slot_mask_) {
     // Pairs with the release in intern(): who sees the id sees the code behind it. An id, once
     // stored, never changes.
     const std::uint32_t id_plus_one = slots_[slot].load(std::memory_order_acquire);
     if (id_plus_one == 0) return {slot, MarketId{}};
-    if (codes_[id_plus_one - 1].words() == words) return {slot, MarketId{id_plus_one - 1}};
+    if (Words(codes_[id_plus_one - 1]).is(words)) return {slot, MarketId{id_plus_one - 1}};
   }
 }
 

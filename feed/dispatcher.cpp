@@ -109,6 +109,11 @@ Dispatched Dispatcher::next() noexcept {
     if (current_ == nullptr) return {};
     if (stages_ != nullptr) dispatched_at_ = mono_now();
     note_time(*current_);
+    if (replay_ != nullptr && !doubting_.empty()) {
+      // By recorded time, so that it is the same at every speed.
+      end_late_doubts();
+      if (!injected_.empty()) continue;
+    }
     if (current_->kind == EventKind::status && ends_waiting(*current_)) continue;
     if (is_market_stream(current_->kind)) {
       current_route_ = route_at(stream_slot(*current_), current_->market).get();
@@ -140,9 +145,16 @@ Dispatched Dispatcher::next() noexcept {
   return {current_, book};
 }
 
+/// Of the event under work in a replay.
+MonoTime Dispatcher::now() const noexcept {
+  return replay_ != nullptr ? MonoTime{replay_->load(std::memory_order_relaxed)} : dispatched_at_;
+}
+
 /// Live, how long it was queued; in a replay, what time it is.
 void Dispatcher::note_time(const EventHeader& event) noexcept {
   if (replay_ != nullptr) {
+    // A note of losses is of no moment.
+    if (event.received_mono.ns == 0) return;
     replay_->store(event.received_mono.ns, std::memory_order_relaxed);
   } else if (is_stream(event.kind)) {
     counters_.queueing_ns.set(dispatched_at_ - event.received_mono);

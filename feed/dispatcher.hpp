@@ -240,6 +240,7 @@ class Dispatcher {
   void release_record() noexcept;
 
   // The way of an event.
+  [[nodiscard]] MonoTime now() const noexcept;
   void note_time(const EventHeader& event) noexcept;
   [[nodiscard]] Way way_of(Route& route);
   [[nodiscard]] bool admit(Route& route, const EventHeader& event) noexcept;

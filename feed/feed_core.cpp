@@ -137,6 +137,7 @@ Status FeedCore::load_markets(std::chrono::milliseconds timeout) {
                  "load_markets: called from a callback, which it would hold up; call it from "
                  "another thread"};
   }
+  if (replays_) return Done{};  // what was recorded was there
   auto rules = fetch_market_rules(config_.endpoint, timeout);
   if (!rules) return Error{rules.error().code, "load_markets: " + rules.error().message};
   const std::lock_guard lock(rules_mutex_);

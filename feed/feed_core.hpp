@@ -88,7 +88,10 @@ class FeedCore {
   /// A replay asks nobody, so it needs none.
   [[nodiscard]] bool lacks_keys() const noexcept { return !replays_ && config_.keys == nullptr; }
   [[nodiscard]] bool regional() const noexcept { return config_.endpoint.regional; }
-  [[nodiscard]] std::uint32_t public_connections() const noexcept { return plan_.public_max(); }
+  /// That a subscription may be pinned to; a replay takes any, and its recording decides.
+  [[nodiscard]] std::uint32_t public_connections() const noexcept {
+    return replays_ ? kShardsMax : plan_.public_max();
+  }
   [[nodiscard]] FeedMetrics metrics() const;
   [[nodiscard]] MonoTime now() const noexcept;
   [[nodiscard]] std::int64_t now_unix_ns() const noexcept;

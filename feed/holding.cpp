@@ -56,7 +56,7 @@ bool Dispatcher::is_doubtful(const Route& route, const EventHeader& event) const
 void Dispatcher::doubt(Route& route, const TradeEvent& trade) {
   if (route.doubted.size() == kDoubtedTradesMax) trust(route, kDoubtedTradesMax);
   if (route.doubted.empty()) {
-    route.doubt_until = dispatched_at_ + kDoubtNs;
+    route.doubt_until = now() + kDoubtNs;
     doubting_.push_back({stream_slot(trade), trade.market});
   }
   route.doubted.push_back(trade);
@@ -120,7 +120,7 @@ void Dispatcher::end_late_doubts() {
   std::erase_if(doubting_, [&](const RouteKey& key) {
     Route* route = route_at(key.slot, key.market).get();
     if (route == nullptr || route->doubted.empty() || route->gap.pending) return true;
-    if (dispatched_at_ < route->doubt_until) return false;
+    if (now() < route->doubt_until) return false;
     believe(*route, route->doubted.size());
     return true;
   });

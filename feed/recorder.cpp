@@ -150,6 +150,7 @@ struct Recorder::State {
   }
 
   void run();
+  void give_up(std::string_view why) noexcept;
   std::size_t drain();
   void append(std::span<const std::byte> record);
   void add_loss(const RecordTap::Header& header);
@@ -200,6 +201,24 @@ void Recorder::State::run() {
     changed.wait_for(lock, kLookEvery, [this] { return finishing; });
   }
   close();
+}
+
+/// No memory, or the like: the recording is over, and the feed goes on. The taps count from here
+/// on.
+void Recorder::State::give_up(std::string_view why) noexcept {
+  try {
+    const std::string text = "the recording has ended: " + std::string(why);
+    tell(text, mono_now().ns);
+    const std::lock_guard lock(mutex);
+    metrics.state = RecorderState::failing;
+    metrics.error = text;
+    problem = text;
+  } catch (...) {
+    // Not even that: who waits for the end has to be told all the same.
+  }
+  const std::lock_guard lock(mutex);
+  ended = true;
+  changed.notify_all();
 }
 
 RecordTap* Recorder::State::earliest() noexcept {
@@ -354,7 +373,13 @@ Result<std::unique_ptr<Recorder>> Recorder::open(const FeedConfig& config, std::
     state->writer.emplace(std::move(*writer));
     state->publish();
     auto recorder = std::unique_ptr<Recorder>(new Recorder(state));
-    recorder->thread_ = std::thread([state] { state->run(); });
+    recorder->thread_ = std::thread([state] {
+      try {
+        state->run();
+      } catch (const std::exception& error) {
+        state->give_up(error.what());
+      }
+    });
     return recorder;
   } catch (const std::exception& error) {
     return Error{Errc::system, std::string("record: cannot start: ") + error.what()};

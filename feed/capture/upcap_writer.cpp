@@ -80,7 +80,12 @@ class CaptureWriter::Impl {
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
   ~Impl() {
-    static_cast<void>(close(last_));
+    try {
+      static_cast<void>(close(last_));
+    } catch (...) {
+      // No memory: the file ends with its last whole block.
+    }
+    if (file_ >= 0) ::close(file_);
     if (lock_ >= 0) ::close(lock_);
   }
 

@@ -33,8 +33,13 @@ class Readme(Program):
                                    shell=True, executable="/bin/bash", cwd=self.folder, env=env,
                                    stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                    start_new_session=True)
-        limit = time.monotonic() + 3
+        # A recording until something is in it, which may take a busy machine a while.
+        out = re.search(r"--out (\S+)", command)
+        files = lambda: (self.folder / out[1]).glob("*.upcap") if out else ()
+        limit = time.monotonic() + (DEADLINE_S / 2 if out else 3)
         while process.poll() is None and time.monotonic() < limit:
+            if any(path.stat().st_size > 2000 for path in files()):
+                break
             time.sleep(0.05)
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGINT)

@@ -334,6 +334,7 @@ TEST(ReplayOptions, what_is_missing_is_told_and_books_are_stale) {
   ASSERT_TRUE(other
                   .on_loss([&](const LossEvent& event) {
                     told.push_back("loss " + std::to_string(event.dropped));
+                    EXPECT_GE(feed->now_unix_ns(), kUnixNs);
                   })
                   .ok());
   ASSERT_TRUE(other
@@ -355,6 +356,32 @@ TEST(ReplayOptions, what_is_missing_is_told_and_books_are_stale) {
   EXPECT_EQ(told, (Lines{"book live", "recording", "loss 5", "ticker 1 stale", "book live",
                          "bad_frames", "loss 1", "ticker 3 stale", "book live", "end_of_capture"}));
   EXPECT_EQ(feed->metrics().replay.records_missing, 6U);
+}
+
+// Goal: a strategy's start is the same in a replay, without an exchange: market lists, pins, keys.
+// Method: all it may ask for live, on a feed whose host does not exist.
+TEST(ReplayOptions, what_a_strategy_asks_for_needs_no_exchange) {
+  const TempFolder folder;
+  { Recording(config_for(folder)).put(0, ticker("KRW-BTC", 1)); }
+  FeedConfig config;
+  config.endpoint.host = "nowhere.invalid";
+  auto feed = Feed::replay(folder.captures(), {}, config);
+  ASSERT_TRUE(feed.ok()) << feed.error().message;
+  EXPECT_TRUE(feed->load_markets(std::chrono::milliseconds(1)).ok());
+  Client client = feed->client("strategy");
+  int events = 0;
+  const auto pinned =
+      client.subscribe_ticker("KRW-BTC", [&](const TickerEvent&) { ++events; }, {.connection = 3});
+  ASSERT_TRUE(pinned.ok()) << pinned.error().message;
+  EXPECT_TRUE(client.subscribe_my_order([](const MyOrderEvent&) {}).ok());
+  EXPECT_FALSE(feed->reshard({.connections = 1}).ok());
+  feed->audit();
+  while (!feed->finished()) {
+    feed->step_io();
+    feed->poll();
+  }
+  EXPECT_EQ(events, 1);
+  EXPECT_TRUE(feed->plan().empty());
 }
 
 // Goal: what cannot be is refused by name. Method: each bad option, and captures without times.

@@ -141,6 +141,38 @@ TEST(DispatcherSilence, news_of_a_snapshot_that_hide_nothing_are_told_once_and_i
   }
 }
 
+// Goal: in a replay a doubt ends by recorded time, in its place between the other events, whatever
+// the speed. Method: a day's worth of recorded seconds at once; events of another stream before and
+// behind the time.
+TEST(DispatcherSilence, a_doubt_ends_by_recorded_time_in_a_replay) {
+  Told told;
+  detail::ReplayClock clock{0};
+  told.pipe.dispatcher.replay_into(clock, 32);
+  told.keep.push_back(
+      told.pipe.subscribe(EventKind::ticker, {"KRW-BTC"}, TickerCallback([&](const TickerEvent& e) {
+                            told.lines.push_back("ticker " + std::to_string(e.timestamp.wire()));
+                          })));
+  told.pipe.poll();
+  const auto at = [&told](std::int64_t second) {
+    told.pipe.received_mono = MonoTime{second * 1'000'000'000};
+  };
+  at(1'000);
+  told.realtime(7);
+  at(1'001);
+  told.snapshot(9);
+  for (const std::int64_t second : {1'002, 1'015, 1'016, 1'017}) {
+    at(second);
+    told.pipe.push(PipelineHarness::ticker("KRW-BTC", second));
+  }
+  EXPECT_EQ(told.take(),
+            (Lines{"7", "ticker 1002", "ticker 1015", "9", "ticker 1016", "ticker 1017"}));
+  at(1'018);
+  told.realtime(9);  // its own frame, late
+  told.realtime(10);
+  EXPECT_EQ(told.take(), (Lines{"10"}));
+  told.expect_all_counted();
+}
+
 // Goal: what was in doubt when its connection ended is told within the gap of that outage, and when
 // the feed ends, before it ends. Method: a newer snapshot, then the end; the next epoch shows more,
 // or the same.

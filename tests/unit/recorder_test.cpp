@@ -208,9 +208,11 @@ TEST(Recorder, a_full_ring_loses_counts_and_says_where) {
 // A disk of the test's own.
 std::atomic<bool> disk_is_full{false};
 std::atomic<bool> disk_hangs{false};
+std::atomic<bool> memory_is_short{false};
 
 ssize_t test_write(int fd, const void* data, std::size_t size, off_t offset) {
   while (disk_hangs.load()) std::this_thread::sleep_for(1ms);
+  if (memory_is_short.load()) throw std::bad_alloc();
   if (disk_is_full.load()) {
     errno = ENOSPC;
     return -1;
@@ -261,6 +263,37 @@ TEST(Recorder, a_full_disk_is_told_and_recording_goes_on_when_there_is_room) {
   EXPECT_EQ(sum.frames + sum.lost, put_count);
   EXPECT_EQ(sum.lost, metrics.records_lost);
   EXPECT_GT(metrics.failures, 0U);
+}
+
+// Goal: a recorder that finds no memory ends alone: the process lives, is told, what comes is
+// counted as lost, and the file ends with a whole block. Method: a write that throws.
+TEST(Recorder, want_of_memory_ends_the_recording_alone) {
+  const TempFolder folder;
+  const capture::CaptureCalls calls = test_calls();
+  FeedConfig config = config_for(folder);
+  config.record.ring_bytes = 64U << 10U;
+  const auto recorder = open(config, 1, &calls);
+  RecordTap& tap = recorder->tap(0);
+  for (int i = 0; i < 100; ++i) put(tap, std::to_string(i), mono_now());
+  ASSERT_TRUE(eventually([&] { return recorder->metrics().bytes_out > 500; }));
+  memory_is_short = true;
+  put(tap, "100", mono_now());
+  ASSERT_TRUE(eventually([&] { return recorder->metrics().state == RecorderState::failing; }));
+  EXPECT_NE(recorder->metrics().error.find("has ended"), std::string::npos);
+  EXPECT_NE(recorder->news().find("has ended"), std::string::npos);
+  for (int i = 0; i < 1'000; ++i) put(tap, std::string(1'000, 'x'), mono_now());
+  EXPECT_GT(recorder->metrics().records_lost, 900U);
+  recorder->finish();
+  EXPECT_FALSE(recorder->wait(kLongNs).ok());
+  memory_is_short = false;
+  auto reader = CaptureReader::open(folder.captures().at(0));
+  ASSERT_TRUE(reader.ok());
+  CapturedFrame frame;
+  int frames = 0;
+  CaptureStep step = CaptureStep::end;
+  while ((step = reader->next(frame)) == CaptureStep::frame) ++frames;
+  EXPECT_EQ(step, CaptureStep::end) << reader->bad_line().reason;
+  EXPECT_EQ(frames, 100);
 }
 
 // Goal: the end of a feed does not wait for a disk that hangs, and says so. Method: block the

@@ -47,13 +47,18 @@ namespace upfeed::detail {
 namespace {
 
 struct Avx512Isa {};
+using Whole = FrameDecoder<WholeFrame<Vector256<Avx512Isa>, Avx512Isa>>;
 
 }  // namespace
 
 bool decode_avx512_whole(std::string_view text, const FrameMeta& meta, std::byte* slot,
                          const FastContext& context, Decoded& decoded) noexcept {
-  using Whole = WholeFrame<Vector256<Avx512Isa>, Avx512Isa>;
-  return FrameDecoder<Whole>::decode(text, meta, slot, context, decoded);
+  return Whole::decode(text, meta, slot, context, decoded);
+}
+bool decode_avx512(std::string_view text, const FrameMeta& meta, std::byte* slot,
+                   const FastContext& context, Decoded& decoded) noexcept {
+  return Whole::decode(text, meta, slot, context, decoded) ||
+         decode_avx2(text, meta, slot, context, decoded);
 }
 
 }  // namespace upfeed::detail

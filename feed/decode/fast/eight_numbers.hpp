@@ -22,26 +22,10 @@
 #include <cstdint>
 
 #include "decode/fast/fixed_text.hpp"
-#include "decode/fast/vector256.hpp"
+#include "decode/fast/vector512.hpp"
 #include "upfeed/units.hpp"
 
 namespace upfeed::detail {
-
-UPFEED_ALWAYS_INLINE __m512i load64(const void* at) {
-  return _mm512_load_si512(at);
-}
-/// 16 or 32 bytes from each place.
-UPFEED_ALWAYS_INLINE __m512i join32(const char* first, const char* second) {
-  return _mm512_inserti64x4(_mm512_castsi256_si512(load32(first)), load32(second), 1);
-}
-UPFEED_ALWAYS_INLINE __m512i join16(const char* first, const char* second, const char* third,
-                                    const char* fourth) {
-  const __m256i front =
-      _mm256_inserti128_si256(_mm256_castsi128_si256(load16(first)), load16(second), 1);
-  const __m256i back =
-      _mm256_inserti128_si256(_mm256_castsi128_si256(load16(third)), load16(fourth), 1);
-  return _mm512_inserti64x4(_mm512_castsi256_si512(front), back, 1);
-}
 
 /// Element by element of a register of 64 bytes.
 template <class Element, class ByIndex>
@@ -57,13 +41,21 @@ struct EightNumbersTables {
   static constexpr std::size_t kPowerCount = 16;
   using Powers = std::array<std::uint64_t, kPowerCount>;
 
+  using Bytes16 = std::array<std::uint8_t, 16>;
+  static constexpr Bytes16 in_lanes(std::size_t even, std::size_t odd) {
+    Bytes16 bytes{};
+    for (std::size_t i = 0; i < 16; ++i) {
+      bytes[i] = static_cast<std::uint8_t>(16 * (i / 2) + (i % 2 == 0 ? even : odd));
+    }
+    return bytes;
+  }
+
   /// The words of numbers 0 to 7: the even ones, then the odd ones.
   static constexpr std::size_t word_of(std::size_t number) { return number / 2 + 4 * (number % 2); }
 
   alignas(64) Bytes zero = in_order<std::uint8_t>([](auto) { return '0'; });
   alignas(64) Bytes ten = in_order<std::uint8_t>([](auto) { return 10; });
   alignas(64) Bytes point = in_order<std::uint8_t>([](auto) { return '.' - '0'; });
-  alignas(64) Bytes exponent = in_order<std::uint8_t>([](auto) { return 'E' - '0'; });
   alignas(64) Bytes second_last = in_order<std::uint8_t>([](auto) { return 14; });
   // Weights of neighbours that become one.
   alignas(64) Bytes tens = in_order<std::uint8_t>([](auto i) { return i % 2 == 0 ? 10 : 1; });
@@ -85,10 +77,10 @@ struct EightNumbersTables {
     sizes[('-' - '0') & 63] = 3;
     return sizes;
   }();
-  /// The last two bytes of each lane of two registers.
-  alignas(64) Bytes tails = in_order<std::uint8_t>([](auto i) {
-    return i < 16 ? 16 * (i / 2) + 14 + i % 2 : 0;
-  });
+  // The places of the last two bytes of each lane of two registers; of the third last byte, and of
+  // the first one behind the lane.
+  alignas(16) Bytes16 tails = in_lanes(14, 15);
+  alignas(16) Bytes16 heads = in_lanes(13, 16);
   /// Words of numbers to quadwords of numbers, in order.
   alignas(64) std::array<std::int16_t, 32> word_in_order = in_order<std::int16_t>([](auto i) {
     return word_of(i / 4);
@@ -111,22 +103,24 @@ struct EightNumbersTables {
     for (std::size_t i = 1; i < table.size(); ++i) table[i] = table[i - 1] / 10;
     return table;
   }();
-  // By where the E of the exponent is: nowhere, third last (E-8), second last (E8).
-  alignas(16) Words digits_max{15, 12, 13};
-  alignas(16) Words exponent_signs{0, 0xFFFF, 1};
   // In words:
   static constexpr Words all(std::uint16_t word) {
     return {word, word, word, word, word, word, word, word};
   }
   alignas(16) Words one = all(1);
+  alignas(16) Words two = all(2);
+  alignas(16) Words three = all(3);
+  alignas(16) Words fifteen = all(15);
   alignas(16) Words minus_one = all(0xFFFF);
   alignas(16) Words sixteen = all(16);
   alignas(16) Words power_max = all(kPowerCount - 1);
   alignas(16) Words low_byte = all(0xFF);
+  alignas(16) Words exponent = all('E' - '0');
   alignas(16) Words minus = all(('-' - '0') & 0xFF);
   alignas(16) Words last = all(0x8000);
-  alignas(16) Words third_last = all(0x2000);
-  alignas(16) Words exponent_places = all(0x6000);
+  // Of the last character but one, and of it and the one in front:
+  alignas(16) Words second_last_place = all(0x4000);
+  alignas(16) Words two_places = all(0x6000);
 };
 inline constexpr EightNumbersTables kEightNumbers;
 
@@ -135,17 +129,19 @@ template <class Isa>
 class EightNumbers {
  public:
   struct Result {
-    __m512i magnitudes;       ///< of the numbers, in order
-    std::uint32_t wrong;      ///< a bit for each of their words that is left out,
-    std::uint32_t too_large;  ///< or one for each of them
+    __m512i magnitudes;  ///< of the numbers, in order
+    __mmask8 wrong;      ///< a bit for each of their words that is left out,
+    __mmask8 too_large;  ///< or one for each of them
 
-    [[nodiscard]] UPFEED_ALWAYS_INLINE bool whole() const { return (wrong | too_large) == 0; }
+    [[nodiscard]] UPFEED_ALWAYS_INLINE bool whole() const {
+      return _kortestz_mask8_u8(wrong, too_large) != 0;
+    }
     /// A bit for each number.
-    [[nodiscard]] unsigned left_out() const {
-      constexpr std::uint64_t kEachSecond = 0x5555'5555'5555'5555;
-      return static_cast<unsigned>(_pdep_u64(wrong & 0xF, kEachSecond) |
-                                   _pdep_u64(wrong >> 4, kEachSecond << 1)) |
-             too_large;
+    [[nodiscard]] UPFEED_ALWAYS_INLINE unsigned left_out() const {
+      constexpr std::uint32_t kEachSecond = 0x5555;
+      const std::uint32_t words = _cvtmask8_u32(wrong);
+      return _pdep_u32(words, kEachSecond & 0xFF) | _pdep_u32(words >> 4, kEachSecond << 1 & 0xFF) |
+             _cvtmask8_u32(too_large);
     }
   };
 
@@ -162,9 +158,8 @@ class EightNumbers {
     __m128i valid;
     __m128i digits;
     __m128i points;
-    __m128i exponents;
-    __m128i not_zeros;
     __m128i tails;  ///< the last two characters less '0'
+    __m128i heads;  ///< the third last one and the first one, the same way
   };
 
   /// even, odd  the lanes. sizes  of the numbers in order; those that are not 1 to 16 are left out.
@@ -187,13 +182,13 @@ class EightNumbers {
     const __m512i ten = load64(tables_->ten.data());
     seen.digits = words(_mm512_mask_cmplt_epu8_mask(even_valid, even_values, ten),
                         _mm512_mask_cmplt_epu8_mask(odd_valid, odd_values, ten));
-    const __m512i exponent = load64(tables_->exponent.data());
-    seen.exponents = words(_mm512_cmpeq_epi8_mask(even_values, exponent),
-                           _mm512_cmpeq_epi8_mask(odd_values, exponent));
-    seen.not_zeros = words(_mm512_test_epi8_mask(even_values, even_values),
-                           _mm512_test_epi8_mask(odd_values, odd_values));
-    seen.tails = _mm512_castsi512_si128(
-        _mm512_permutex2var_epi8(even_values, load64(tables_->tails.data()), odd_values));
+    const __m128i heads = _mm_sub_epi16(load(tables_->heads), _mm_slli_epi16(size, 8));
+    const __m512i places = _mm512_castsi256_si512(
+        _mm256_inserti128_si256(_mm256_castsi128_si256(load(tables_->tails)), heads, 1));
+    const __m256i ends =
+        _mm512_castsi512_si256(_mm512_permutex2var_epi8(even_values, places, odd_values));
+    seen.tails = _mm256_castsi256_si128(ends);
+    seen.heads = _mm256_extracti128_si256(ends, 1);
     return seen;
   }
 
@@ -204,22 +199,27 @@ class EightNumbers {
     const __m128i upto_point = _mm_or_si128(points, _mm_subs_epu16(points, load(tables_->one)));
     const __m512i mantissas =
         convert(seen.even_values, low(upto_point), seen.odd_values, high(upto_point));
-    const __m128i exponent_place = _mm_srli_epi16(seen.exponents, 13);
-    const __m128i exponent = _mm_sign_epi16(_mm_srli_epi16(seen.tails, 8),
-                                            by_place(exponent_place, tables_->exponent_signs));
-    const __m128i fraction = _mm_subs_epu16(by_place(exponent_place, tables_->digits_max),
+    const __m128i second_last = _mm_and_si128(seen.tails, load(tables_->low_byte));
+    const __m128i has_exponent = _mm_cmpeq_epi16(second_last, load(tables_->exponent));
+    const __m128i has_minus = _mm_cmpeq_epi16(second_last, load(tables_->minus));
+    const __m128i digit = _mm_srli_epi16(seen.tails, 8);
+    const __m128i exponent =
+        _mm_sub_epi16(_mm_and_si128(digit, has_exponent), _mm_and_si128(digit, has_minus));
+    const __m128i exponent_size = _mm_or_si128(_mm_and_si128(has_exponent, load(tables_->two)),
+                                               _mm_and_si128(has_minus, load(tables_->three)));
+    const __m128i fraction = _mm_subs_epu16(_mm_sub_epi16(load(tables_->fifteen), exponent_size),
                                             _mm_popcnt_epi16(below_point));
     const __m128i power = _mm_sub_epi16(
         _mm_add_epi16(exponent, _mm_shuffle_epi8(decimals, load(tables_->even_then_odd))),
         fraction);
     const __m128i wrong = _mm_or_si128(_mm_subs_epu16(power, load(tables_->power_max)),
-                                       wrong_grammar(seen, below_point));
+                                       wrong_grammar(seen, below_point, has_exponent, has_minus));
     const __m512i power_index = _mm512_maskz_permutexvar_epi16(
         0x1111'1111, load64(tables_->word_in_order.data()), _mm512_castsi128_si512(power));
     const __mmask8 too_large =
         _mm512_cmpgt_epu64_mask(mantissas, entries(tables_->mantissas_max, power_index));
     return {_mm512_mullo_epi64(mantissas, entries(tables_->powers, power_index)),
-            _cvtmask8_u32(_mm_test_epi16_mask(wrong, wrong)), _cvtmask8_u32(too_large)};
+            _mm_test_epi16_mask(wrong, wrong), too_large};
   }
 
  private:
@@ -230,7 +230,8 @@ class EightNumbers {
 
   /// Not 0 in the word of each number that is not in JSON's grammar, or has an exponent that is not
   /// E and a digit or E, minus and a digit.
-  UPFEED_ALWAYS_INLINE __m128i wrong_grammar(const Seen& seen, __m128i below_point) const {
+  UPFEED_ALWAYS_INLINE __m128i wrong_grammar(const Seen& seen, __m128i below_point,
+                                             __m128i has_exponent, __m128i has_minus) const {
     // Truth tables of a, b, c.
     constexpr int kEitherXor = 0x56;  // (a | b) ^ c
     constexpr int kEitherNot = 0x54;  // (a | b) & ~c
@@ -240,22 +241,24 @@ class EightNumbers {
     constexpr int kAny = 0xFE;        // a | b | c
     const __m128i first = _mm_andnot_si128(_mm_slli_epi16(seen.valid, 1), seen.valid);
     const __m128i others = _mm_andnot_si128(seen.digits, seen.valid);
-    const __m128i long_exponents = _mm_and_si128(seen.exponents, load(tables_->third_last));
-    const __m128i minus_due = _mm_slli_epi16(long_exponents, 1);
-    const __m128i minuses =
-        _mm_cmpeq_epi16(_mm_and_si128(seen.tails, load(tables_->low_byte)), load(tables_->minus));
+    const __m128i minus_due = _mm_and_si128(has_minus, load(tables_->second_last_place));
+    const __m128i exponents_due =
+        logic<kOrBoth>(_mm_and_si128(has_minus, load(tables_->two_places)), has_exponent,
+                       load(tables_->second_last_place));
+    const __m128i third_last = _mm_and_si128(seen.heads, load(tables_->low_byte));
 
     // Characters that have no place in a number.
-    __m128i wrong = logic<kEitherXor>(_mm_or_si128(seen.points, seen.exponents), minus_due, others);
-    wrong = logic<kOrFirst>(wrong, seen.exponents, load(tables_->exponent_places));
-    wrong = logic<kOrFirst>(wrong, long_exponents, minuses);
+    __m128i wrong = logic<kEitherXor>(seen.points, exponents_due, others);
+    wrong = logic<kOrFirst>(wrong, has_minus, _mm_cmpeq_epi16(third_last, load(tables_->exponent)));
     wrong = logic<kOrBoth>(wrong, seen.points, below_point);  // several points
     // A digit first and last, and between two others, but for the minus.
     wrong = logic<kAny>(wrong, logic<kEitherNot>(first, load(tables_->last), seen.digits),
                         logic<kBothXor>(others, _mm_slli_epi16(others, 1), minus_due));
     // A zero in front is the only digit there.
-    return logic<kOrBoth>(wrong, _mm_slli_epi16(_mm_andnot_si128(seen.not_zeros, first), 1),
-                          seen.digits);
+    const __m128i first_is_zero =
+        _mm_cmpeq_epi16(_mm_srli_epi16(seen.heads, 8), _mm_setzero_si128());
+    return logic<kOrBoth>(wrong, first_is_zero,
+                          _mm_and_si128(_mm_slli_epi16(first, 1), seen.digits));
   }
 
   /// The mantissas in order. values  the characters less '0'. upto_point  those in front of points,
@@ -295,10 +298,6 @@ class EightNumbers {
   }
   UPFEED_ALWAYS_INLINE static std::uint64_t high(__m128i words) {
     return static_cast<std::uint64_t>(_mm_extract_epi64(words, 1));
-  }
-  UPFEED_ALWAYS_INLINE static __m128i by_place(__m128i place,
-                                               const EightNumbersTables::Words& table) {
-    return _mm_permutexvar_epi16(place, load(table));
   }
   UPFEED_ALWAYS_INLINE static __m512i entries(const EightNumbersTables::Powers& table,
                                               __m512i index) {

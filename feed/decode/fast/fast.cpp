@@ -19,12 +19,6 @@ bool has_avx512() noexcept {
 
 }  // namespace
 
-bool detail::decode_avx512(std::string_view text, const FrameMeta& meta, std::byte* slot,
-                           const FastContext& context, Decoded& decoded) noexcept {
-  return decode_avx512_whole(text, meta, slot, context, decoded) ||
-         decode_avx2(text, meta, slot, context, decoded);
-}
-
 bool decode_kernel_supported(DecodeKernel kernel) noexcept {
   switch (kernel) {
     case DecodeKernel::automatic:

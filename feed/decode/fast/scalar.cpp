@@ -46,7 +46,13 @@ struct Scalar {
   template <char kEnd>
   UPFEED_ALWAYS_INLINE bool scan(const char* const begin, Spelled& out) const {
     const char* at = begin;
-    const unsigned integer = digits(at, out.integer);
+    unsigned integer = 1;
+    if (begin[1] == '.') {  // a size below 10, or a price with an exponent
+      out.integer = static_cast<unsigned char>(*begin - '0');
+      if (out.integer > 9) return false;
+    } else {
+      integer = digits(at, out.integer);
+    }
     at += integer;
     if (integer - 1 >= kSpelledDigitsMax || (*begin == '0' && integer > 1)) return false;
     if (*at == '.') {

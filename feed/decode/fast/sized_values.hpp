@@ -15,36 +15,38 @@
 
 #include "decode/fast/fixed_text.hpp"
 #include "decode/fast/spelled.hpp"
-#include "decode/fast/vector256.hpp"
+#include "decode/fast/vector512.hpp"
 #include "upfeed/event_header.hpp"
 #include "upfeed/market.hpp"
 #include "upfeed/units.hpp"
 
 namespace upfeed::detail {
 
-struct SizedTables {
-  template <class Element>
-  using Half = std::array<Element, 32 / sizeof(Element)>;
-  template <class Element>
-  static constexpr Half<Element> in_turn(Element even, Element odd) {
-    Half<Element> elements{};
-    for (std::size_t i = 0; i < elements.size(); ++i) elements[i] = i % 2 == 0 ? even : odd;
-    return elements;
-  }
-  static constexpr Half<std::uint8_t> all(std::uint8_t byte) { return in_turn(byte, byte); }
+template <class Element>
+using HalfTable = std::array<Element, 32 / sizeof(Element)>;
+template <class Element>
+constexpr HalfTable<Element> in_turn(Element even, Element odd) {
+  HalfTable<Element> elements{};
+  for (std::size_t i = 0; i < elements.size(); ++i) elements[i] = i % 2 == 0 ? even : odd;
+  return elements;
+}
+constexpr HalfTable<std::uint8_t> all_bytes(std::uint8_t byte) {
+  return in_turn(byte, byte);
+}
 
-  alignas(32) Half<std::uint8_t> zero = all('0');
-  alignas(32) Half<std::uint8_t> ten = all(10);
-  alignas(32) Half<std::uint8_t> point = all('.' - '0');
-  alignas(32) Half<std::uint8_t> space = all(' ');
-  alignas(32) Half<std::uint8_t> quote = all('"');
-  alignas(32) Half<std::uint8_t> backslash = all('\\');
+struct SizedTables {
+  alignas(32) HalfTable<std::uint8_t> zero = all_bytes('0');
+  alignas(32) HalfTable<std::uint8_t> ten = all_bytes(10);
+  alignas(32) HalfTable<std::uint8_t> point = all_bytes('.' - '0');
+  alignas(32) HalfTable<std::uint8_t> space = all_bytes(' ');
+  alignas(32) HalfTable<std::uint8_t> quote = all_bytes('"');
+  alignas(32) HalfTable<std::uint8_t> backslash = all_bytes('\\');
   // Weights of neighbours that become one.
-  alignas(32) Half<std::uint8_t> tens = in_turn<std::uint8_t>(10, 1);
-  alignas(32) Half<std::uint16_t> hundreds = in_turn<std::uint16_t>(100, 1);
-  alignas(32) Half<std::uint16_t> ten_thousands = in_turn<std::uint16_t>(10'000, 1);
-  alignas(32) Half<std::uint64_t> hundred_millions = in_turn<std::uint64_t>(100'000'000,
-                                                                            100'000'000);
+  alignas(32) HalfTable<std::uint8_t> tens = in_turn<std::uint8_t>(10, 1);
+  alignas(32) HalfTable<std::uint16_t> hundreds = in_turn<std::uint16_t>(100, 1);
+  alignas(32) HalfTable<std::uint16_t> ten_thousands = in_turn<std::uint16_t>(10'000, 1);
+  alignas(32) HalfTable<std::uint64_t> hundred_millions = in_turn<std::uint64_t>(100'000'000,
+                                                                                 100'000'000);
 };
 inline constexpr SizedTables kSizedTables;
 
@@ -53,6 +55,8 @@ inline constexpr SizedTables kSizedTables;
 template <class Isa>
 class SizedValues {
  public:
+  static constexpr std::uint64_t kSixteenDigits = 10'000'000'000'000'000;
+
   /// A whole number of 1 to 18 digits.
   UPFEED_ALWAYS_INLINE static bool whole(const char* at, const char* end, std::uint64_t& out) {
     const auto size = static_cast<std::size_t>(end - at);
@@ -70,7 +74,42 @@ class SizedValues {
     return true;
   }
 
+  /// Three of them that begin with no zero, the first two of at most 16 digits, the third one of at
+  /// most 18. sizes  in words 0 to 2, that of the third one in word 3, too.
+  /// out  at 0, 2 and 4, of the third one the last 16 digits; the rest of it at 6.
+  UPFEED_ALWAYS_INLINE static bool four_whole(const char* first_end, const char* second_end,
+                                              const char* third_end, __m128i sizes,
+                                              std::array<std::uint64_t, 8>& out) {
+    const __m128i sixteen = _mm_set1_epi16(16);
+    const __m128i beyond = _mm_subs_epu16(sizes, sixteen);
+    constexpr int kFourth = 1 << 3;
+    const __m128i in_front =
+        _mm_sub_epi16(sixteen, _mm_blend_epi16(_mm_min_epu16(sizes, sixteen), beyond, kFourth));
+    const auto valid =
+        static_cast<std::uint64_t>(_mm_cvtsi128_si64(_mm_sllv_epi16(_mm_set1_epi16(-1), in_front)));
+    const __m512i values = _mm512_maskz_sub_epi8(
+        valid, join16(first_end - 16, second_end - 16, third_end - 16, third_end - 32),
+        _mm512_set1_epi8('0'));
+    const __m512i fours = _mm512_madd_epi16(_mm512_maddubs_epi16(values, _mm512_set1_epi16(0x010A)),
+                                            _mm512_set1_epi32(0x0001'0064));
+    const __m512i eights =
+        _mm512_madd_epi16(_mm512_packus_epi32(fours, fours), _mm512_set1_epi32(0x0001'2710));
+    const __m512i sixteens = _mm512_add_epi64(
+        _mm512_mul_epu32(eights, _mm512_set1_epi64(100'000'000)), _mm512_srli_epi64(eights, 32));
+    _mm512_storeu_si512(out.data(), sixteens);
+    // Up to 16 digits, of the third one two more.
+    const auto lengths = static_cast<std::uint64_t>(
+        _mm_cvtsi128_si64(_mm_subs_epu16(beyond, _mm_set_epi16(0, 0, 0, 0, 2, 2, 0, 0))));
+    return lengths == 0 && (valid & 0x0000'8000'8000'8000) == 0x0000'8000'8000'8000 &&
+           _mm512_cmpgt_epu8_mask(values, _mm512_set1_epi8(9)) == 0;
+  }
+
   UPFEED_ALWAYS_INLINE static bool decimal(const char* at, const char* end, Decimal& out) {
+    if (end - at == 1) {  // 0, mostly
+      const auto digit = static_cast<unsigned char>(*at - '0');
+      out = Decimal::from_normalised(digit, 0);
+      return digit <= 9;
+    }
     const bool negative = *at == '-';
     Parts parts;
     if (!split(at + negative, end, parts)) return false;
@@ -105,11 +144,11 @@ class SizedValues {
     const __m256i chars = _mm256_maskz_loadu_epi8(valid, at + 1);
     // As signed bytes, what is beyond ASCII is below the printable characters.
     const SizedTables& tables = constants();
-    if ((_mm256_mask_cmplt_epi8_mask(valid, chars, load32(tables.space.data())) |
-         _mm256_cmpeq_epi8_mask(chars, load32(tables.quote.data())) |
-         _mm256_cmpeq_epi8_mask(chars, load32(tables.backslash.data()))) != 0) {
-      return false;
-    }
+    const __mmask32 odd =
+        _kor_mask32(_mm256_mask_cmplt_epi8_mask(valid, chars, load32(tables.space.data())),
+                    _mm256_cmpeq_epi8_mask(chars, load32(tables.quote.data())));
+    const __mmask32 backslashes = _mm256_cmpeq_epi8_mask(chars, load32(tables.backslash.data()));
+    if (_kortestz_mask32_u8(odd, backslashes) == 0) return false;
     auto* const bytes = reinterpret_cast<__m128i*>(&out);
     const auto count = static_cast<int>(size);
     const __m128i first = _mm256_castsi256_si128(chars);
@@ -133,8 +172,6 @@ class SizedValues {
   }
 
  private:
-  static constexpr std::uint64_t kSixteenDigits = 10'000'000'000'000'000;
-
   /// mantissa x 10^exponent; the mantissa has no zero at its end, but for 0 x 10^0.
   struct Parts {
     Uint128 mantissa;

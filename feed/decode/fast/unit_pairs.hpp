@@ -50,10 +50,11 @@ class UnitPairs {
     const Frame frame{places.begin(), places.words() + opener};
     Units units{event.unit_array(), context.wide.data(), unit_count};
     const Numbers numbers;
-    unsigned any_zero = 0;
-    if (!read_all<kSimple>(numbers, frame, units, any_zero)) return false;
+    __mmask8 zeros = 0;
+    if (!read_all<kSimple>(numbers, frame, units, zeros)) return false;
+    constexpr unsigned kPrices = 0x33;
     if (units.wide) Values::widen(units);
-    finish_units(event, unit_count, context.wide, units.wide, any_zero != 0);
+    finish_units(event, unit_count, context.wide, units.wide, (zeros & kPrices) != 0);
     return true;
   }
 
@@ -147,7 +148,7 @@ class UnitPairs {
   /// computed, so that neither waits for the other.
   template <bool kSimple>
   UPFEED_ALWAYS_INLINE static bool read_all(const Numbers& numbers, const Frame& frame,
-                                            Units& units, unsigned& any_zero) {
+                                            Units& units, __mmask8& zeros) {
     Pair pair;
     if (!(units.count > 2 ? see<kSimple, true, false>(numbers, frame, 0, pair)
                           : see<kSimple, true, true>(numbers, frame, 0, pair))) {
@@ -161,10 +162,10 @@ class UnitPairs {
                 : see<kSimple, false, true>(numbers, frame, units.count - 2, next))) {
         return false;
       }
-      if (!value(numbers, frame, pair, units, any_zero)) return false;
+      if (!value(numbers, frame, pair, units, zeros)) return false;
       pair = next;
     }
-    return value(numbers, frame, pair, units, any_zero);
+    return value(numbers, frame, pair, units, zeros);
   }
 
   /// kFirst, kLast  there is no unit in front of these two, or behind them.
@@ -177,14 +178,15 @@ class UnitPairs {
     const __m512i even_second = join32(here.comma(5) - 16, here.comma(7) - 16);
     const __m512i odd_first = join32(here.comma(2) - 16, here.comma(4) - 17);
     const __m512i odd_second = join32(here.comma(6) - 16, end - 16);
-    unsigned wrong = kEvenKeys<kSimple>.differ(even_first, even_second);
+    const __mmask8 wrong = kEvenKeys<kSimple>.differ(even_first, even_second);
     if constexpr (kLast) {
-      wrong |= kOddKeys<kSimple>.differ(odd_first, odd_first) |
-               kLastKeys<kSimple>.differ(odd_second, odd_second);
-    } else {
-      wrong |= kOddKeys<kSimple>.differ(odd_first, odd_second);
+      if (_kortestz_mask8_u8(kOddKeys<kSimple>.differ(odd_first, odd_first),
+                             kLastKeys<kSimple>.differ(odd_second, odd_second)) == 0) {
+        return false;
+      }
     }
-    if (wrong != 0) return false;
+    const __mmask8 odd_wrong = kLast ? wrong : kOddKeys<kSimple>.differ(odd_first, odd_second);
+    if (_kortestz_mask8_u8(wrong, odd_wrong) == 0) return false;
 
     constexpr int kNumbers = 0x88;  // lanes 0 and 2 of both
     pair.sizes = _mm_sub_epi16(_mm_sub_epi16(load_words(here.commas + 1), load_words(here.commas)),
@@ -195,15 +197,14 @@ class UnitPairs {
                              _mm512_shuffle_i64x2(odd_first, odd_second, kNumbers), pair.sizes);
     return true;
   }
-  /// any_zero  not 0: a price may be 0.
+  /// zeros  adds a bit for each value, by its place, that may be 0.
   UPFEED_ALWAYS_INLINE static bool value(const Numbers& numbers, const Frame& frame,
-                                         const Pair& pair, Units& units, unsigned& any_zero) {
+                                         const Pair& pair, Units& units, __mmask8& zeros) {
     const auto result = numbers.value(pair.seen, _mm_set1_epi16(kFixedDecimals));
     _mm512_storeu_si512(units.narrow + pair.unit, result.magnitudes);
-    constexpr unsigned kPrices = 0x33;
-    any_zero |= _mm512_testn_epi64_mask(result.magnitudes, result.magnitudes) & kPrices;
+    zeros = _kor_mask8(zeros, _mm512_testn_epi64_mask(result.magnitudes, result.magnitudes));
     if (result.whole()) return true;
-    any_zero = 1;
+    zeros = 0xFF;
     return read_left_out(frame.at(pair.unit), pair.sizes, result.left_out(), pair.end, units,
                          pair.unit);
   }

@@ -61,6 +61,9 @@ class WholeFrame {
     if (at != places[0] || !has_keys<Event, kSimple>(frame)) return false;
     if (!read_fields<Event, kSimple>(frame, context, event, FieldsFrom1<Event>())) return false;
     if (!read_lanes<Event, kSimple>(frame, event, Lanes<Event>())) return false;
+    if constexpr (kIsTrade<Event>) {
+      if (!read_whole<kSimple>(frame, event)) return false;
+    }
     if (!event.market.valid() && !Values::intern(context.markets, event)) return false;
     Values::report(event, decoded);
     return true;
@@ -92,6 +95,8 @@ class WholeFrame {
   // Shape: which comma is whose.
   template <class Event>
   static constexpr bool kIsBook = std::is_same_v<Event, OrderbookEvent>;
+  template <class Event>
+  static constexpr bool kIsTrade = std::is_same_v<Event, TradeEvent>;
   static constexpr auto kUnits = static_cast<std::size_t>(OrderbookEvent::Field::orderbook_units);
   static constexpr auto kLevel = static_cast<std::size_t>(OrderbookEvent::Field::level);
   static_assert(kLevel + 1 == kCount<OrderbookEvent>);
@@ -222,6 +227,7 @@ class WholeFrame {
     constexpr auto kMember = std::get<kEntry.slot.index()>(kEntry.slot);
     using Member = std::remove_const_t<decltype(kMember)>;
     if constexpr (kLaneOf<Event, kIndex> != kNoLane) return true;
+    if constexpr (kIsTrade<Event> && kIsWhole<Event, kIndex>) return true;
     if constexpr (kIsBook<Event> && kIndex == kLevel) {
       if ((frame.present & kEntry.bit()) == 0) return true;
     }
@@ -267,6 +273,9 @@ class WholeFrame {
   template <class Event, std::size_t kIndex, class Member>
   static constexpr bool kHolds =
       std::holds_alternative<Member Event::*>(kFields<Event>[kIndex].slot);
+  template <class Event, std::size_t kIndex>
+  static constexpr bool kIsWhole =
+      kHolds<Event, kIndex, ExchangeTime> || kHolds<Event, kIndex, std::uint64_t>;
   /// Not those that mostly have a sign.
   template <class Event, std::size_t kIndex>
   static constexpr bool kIsFixed = (kHolds<Event, kIndex, Price> ||
@@ -336,12 +345,7 @@ class WholeFrame {
   UPFEED_ALWAYS_INLINE static bool read_eight(const EightNumbers<Isa>& eight_numbers,
                                               const Frame<Event>& frame, Event& event) {
     constexpr const LaneWords& kWords = kLaneWords<Event, kSimple, kGroup>;
-    const std::uint16_t* const words = frame.places.words();
-    const __m512i differences =
-        _mm512_sub_epi16(_mm512_loadu_si512(words + 1), _mm512_loadu_si512(words));
-    const __m128i sizes = _mm_sub_epi16(
-        _mm512_castsi512_si128(_mm512_permutexvar_epi16(load64(kWords.places.data()), differences)),
-        _mm_load_si128(reinterpret_cast<const __m128i*>(kWords.key_sizes.data())));
+    const __m128i sizes = sizes_of(frame, kWords);
     const auto end = [&frame]<std::size_t kLane>() __attribute__((always_inline)) {
       return end_of<Event, kFieldOf<Event, 8 * kGroup + kLane>>(frame) - 16;
     };
@@ -365,6 +369,49 @@ class WholeFrame {
     }
     (std::make_index_sequence<8>());
   }
+  template <class Event>
+  UPFEED_ALWAYS_INLINE static __m128i sizes_of(const Frame<Event>& frame, const LaneWords& lanes) {
+    const std::uint16_t* const words = frame.places.words();
+    const __m512i differences =
+        _mm512_sub_epi16(_mm512_loadu_si512(words + 1), _mm512_loadu_si512(words));
+    return _mm_sub_epi16(
+        _mm512_castsi512_si128(_mm512_permutexvar_epi16(load64(lanes.places.data()), differences)),
+        _mm_load_si128(reinterpret_cast<const __m128i*>(lanes.key_sizes.data())));
+  }
+
+  /// The times and the id of a trade; the id, which may have more than 16 digits, in two lanes.
+  template <bool kSimple>
+  UPFEED_ALWAYS_INLINE static bool read_whole(const Frame<TradeEvent>& frame, TradeEvent& event) {
+    using F = TradeEvent::Field;
+    constexpr auto kTime = static_cast<std::size_t>(F::timestamp);
+    constexpr auto kTradeTime = static_cast<std::size_t>(F::trade_timestamp);
+    constexpr auto kId = static_cast<std::size_t>(F::sequential_id);
+    constexpr auto kKeySize = []<std::size_t kIndex>() {
+      return static_cast<std::int16_t>(kKey<TradeEvent, kSimple, kIndex>.size());
+    };
+    static constexpr LaneWords kWords{
+        {kKeySize.template operator()<kTime>(), kKeySize.template operator()<kTradeTime>(),
+         kKeySize.template operator()<kId>(), kKeySize.template operator()<kId>()},
+        {},
+        {kTime - 1, kTradeTime - 1, kId - 1, kId - 1}};
+    const At time = value_of<TradeEvent, kSimple, kTime>(frame);
+    const At trade_time = value_of<TradeEvent, kSimple, kTradeTime>(frame);
+    const At id = value_of<TradeEvent, kSimple, kId>(frame);
+    std::array<std::uint64_t, 8> values;
+    if (*time != '0' && *trade_time != '0' && *id != '0' &&
+        Sized::four_whole(end_of<TradeEvent, kTime>(frame), end_of<TradeEvent, kTradeTime>(frame),
+                          end_of<TradeEvent, kId>(frame), sizes_of(frame, kWords), values)) {
+      event.timestamp = ExchangeTime(static_cast<std::int64_t>(values[0]));
+      event.trade_timestamp = ExchangeTime(static_cast<std::int64_t>(values[2]));
+      event.sequential_id = values[4] + values[6] * Sized::kSixteenDigits;
+      return true;
+    }
+    return read_value<','>(time, end_of<TradeEvent, kTime>(frame), event.timestamp) &&
+           read_value<','>(trade_time, end_of<TradeEvent, kTradeTime>(frame),
+                           event.trade_timestamp) &&
+           read_value<','>(id, end_of<TradeEvent, kId>(frame), event.sequential_id);
+  }
+
   template <class Event, std::size_t kLane>
   static constexpr bool kUsed = kLane < kLanePlan<Event>.count;
   template <class Event, std::size_t kLane>

@@ -123,8 +123,9 @@ class Feed {
 
   /// Asks the exchange, by REST, which markets and price groupings it has. From then on subscribe_*
   /// refuses what it does not have; it would be ignored in silence. May be called again, to learn
-  /// of new markets. Blocks for at most `timeout`; independent of start(). errors  system (nothing
-  /// changes then; what was known stays known), called_from_callback.
+  /// of new markets. Blocks for at most `timeout`; independent of start(). A replay asks nobody and
+  /// refuses nothing.
+  /// errors  system (nothing changes then; what was known stays known), called_from_callback.
   Status load_markets(std::chrono::milliseconds timeout = std::chrono::seconds(10));
 
   /// Starts the feed's own threads. errors: already_running, stopped, system (a thread or a pin
