@@ -3,7 +3,7 @@
 rounds, in turned order. `tools/dev bench peers` builds all and calls this.
 
     peers.py BUILD_FOLDER [--seconds S] [--rounds N] [--rate F] [--pacing P] [--clients A,B]
-                          --out FOLDER [--readme FILE]
+                          --out FOLDER [--readme FILE] [--settle SECONDS]
 
 Latency is from when a frame was due (its time stamp) to the callback, open-loop: what a client that
 falls behind keeps waiting counts. Writes peers.json, peers.txt and peers.svg to the output folder,
@@ -251,6 +251,8 @@ def main():
                         help="some of " + ", ".join(CLIENTS))
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--readme", type=Path)
+    parser.add_argument("--settle", type=float, default=results.SETTLE_S, metavar="SECONDS",
+                        help="wait so long for a busy machine to come to rest; default %(default)s")
     options = parser.parse_args()
     names = options.clients.split(",")
     for name in names:
@@ -258,7 +260,7 @@ def main():
             parser.error(f"--clients: there is no {name}; there are {', '.join(CLIENTS)}")
     if OURS not in names:
         parser.error(f"--clients: {OURS} is what the others are compared with")
-    load_before = results.load()
+    load_before = results.load(options.settle)
     runs = measure(options, names)
     rows = [summarize(name, runs[name], runs[OURS], options) for name in names]
     report = {

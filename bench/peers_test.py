@@ -51,7 +51,7 @@ class SideBySide(unittest.TestCase):
             done = subprocess.run(
                 [sys.executable, HERE / "peers.py", FOLDER, "--seconds", "1", "--rounds", "1",
                  "--rate", "300", "--clients", "upfeed,floor", "--out", scratch, "--readme",
-                 readme],
+                 readme, "--settle", "0"],
                 capture_output=True, text=True, timeout=110, check=False)
             self.assertEqual(done.returncode, 0, done.stderr)
             report = json.loads((Path(scratch) / "peers.json").read_text())

@@ -13,9 +13,9 @@ LOAD_SHARE_MAX = 0.25
 SETTLE_S = 120
 
 
-def load():
-    """The load before the first run. Waits for what has just ended to leave it."""
-    deadline = time.monotonic() + SETTLE_S
+def load(settle_s):
+    """Before the first run. settle_s: waits so long for what has just ended to leave it."""
+    deadline = time.monotonic() + settle_s
     while is_busy(os.getloadavg()[0]) and time.monotonic() < deadline:
         print(f"load {os.getloadavg()[0]:.1f}: waiting for the machine to come to rest",
               file=sys.stderr)

@@ -3,7 +3,7 @@
 rounds, in turned order. `tools/dev bench waits` builds it and calls this.
 
     waits.py BUILD_FOLDER [--seconds S] [--rounds N] [--rate F] [--markets N] --out FOLDER
-                          [--readme FILE]
+                          [--readme FILE] [--settle SECONDS]
 """
 
 import argparse
@@ -64,8 +64,10 @@ def main():
     parser.add_argument("--markets", type=int, default=855)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--readme", type=Path)
+    parser.add_argument("--settle", type=float, default=results.SETTLE_S, metavar="SECONDS",
+                        help="wait so long for a busy machine to come to rest; default %(default)s")
     options = parser.parse_args()
-    load_before = results.load()
+    load_before = results.load(options.settle)
     cases = [(wait, profile) for wait in POLICIES for profile in PROFILES]
     runs = {case: [] for case in cases}
     for index in range(options.rounds):

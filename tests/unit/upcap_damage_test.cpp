@@ -5,9 +5,11 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include <array>
 #include <cstdlib>
 #include <iostream>
 
+#include "capture/merged_capture.hpp"
 #include "clock.hpp"
 #include "recorder.hpp"
 #include "seed.hpp"
@@ -65,6 +67,128 @@ TEST_F(Upcap, every_flipped_bit_is_detected_and_located) {
   }
   ::close(fd);
   std::cout << flips << " bits of " << file.size() << " bytes flipped, each found\n";
+}
+
+/// Files of two blocks and an index whose checksums are right, and all else is as it likes.
+class WrongFile {
+ public:
+  explicit WrongFile(std::uint64_t seed) : random_(seed) {
+    put_file_header({.file_id = kFileId,
+                     .opened_unix_ns = time(),
+                     .opened_mono_ns = time(),
+                     .file_number = static_cast<std::uint32_t>(number()),
+                     .recording_id = number(),
+                     .endpoint = "wss://api.example.com"},
+                    bytes);
+    add_block();
+    add_block();
+    std::vector<IndexEntry> index(2);
+    for (IndexEntry& entry : index) {
+      entry = {rarely() ? number() : bytes.size(), number(), number(), time(), time()};
+    }
+    if (!rarely()) put_index_block(index, kFileId, rarely() ? number() : bytes.size(), bytes);
+  }
+  std::uint64_t number() {
+    constexpr std::array<std::uint64_t, 8> kEdges{
+        0, 1, 31, 32, UINT32_MAX, std::uint64_t{1} << 62U, INT64_MAX, UINT64_MAX};
+    return random_() % 3 == 0 ? random_() : kEdges[random_() % kEdges.size()];
+  }
+  /// Mostly one that can be: else hardly a block would hold what it says.
+  std::int64_t time() {
+    return static_cast<std::int64_t>(random_() % 64 == 0 ? number() : number() >> 3U);
+  }
+
+  std::vector<char> bytes;
+  std::uint64_t records = 0;
+
+ private:
+  static constexpr std::uint64_t kFileId = 7;
+  bool rarely() { return random_() % 8 == 0; }
+  void add_record(std::vector<char>& payload) {
+    constexpr std::array<std::string_view, 6> kPayloads{
+        "",
+        "{}",
+        "live\tidle\tstream_silent trade 1m KRW-BTC 0 5\tnone\t0\t0\t-1\tx",
+        "live\tlive\trenewed\tnone\t0\t0\t-1\t",
+        "\t\t\t\t\t\t\t\t",
+        "0123456789abcdef0123456789abcdef"};
+    put_record({.type = static_cast<RecordType>(random_() % 6),
+                .direction = static_cast<RecordDirection>(random_()),
+                .opcode = static_cast<std::uint8_t>(random_()),
+                .flags = static_cast<std::uint8_t>(random_()),
+                .connection = static_cast<std::uint32_t>(rarely() ? number() : random_() % 3),
+                .epoch = static_cast<std::uint32_t>(number()),
+                .mono_ns = time(),
+                .unix_ns = time(),
+                .kernel_unix_ns = time(),
+                .payload = kPayloads[random_() % kPayloads.size()]},
+               payload);
+  }
+  void add_block() {
+    std::vector<char> payload;
+    const auto count = static_cast<std::uint32_t>(random_() % 10);
+    for (std::uint32_t i = 0; i < count; ++i) add_record(payload);
+    if (rarely() && !payload.empty()) payload[random_() % payload.size()] ^= 0x40;
+    const auto size = static_cast<std::uint32_t>(payload.size());
+    BlockHeader header{.stored_bytes = size,
+                       .unpacked_bytes = rarely() ? static_cast<std::uint32_t>(number()) : size,
+                       .record_count = count + (rarely() ? 1U : 0U),
+                       .kind = static_cast<BlockKind>(rarely() ? number() : 0),
+                       .flags = static_cast<std::uint8_t>(rarely() ? number() : 0),
+                       .file_id = kFileId,
+                       .first_record = rarely() ? number() : records,
+                       .earliest_unix_ns = time(),
+                       .latest_unix_ns = time(),
+                       .payload_hash = hash_of(payload)};
+    const std::size_t at = bytes.size();
+    bytes.resize(at + kBlockHeaderBytes);
+    put_block_header(header, bytes.data() + at);
+    bytes.insert(bytes.end(), payload.begin(), payload.end());
+    records += count;
+  }
+  std::mt19937_64 random_;
+};
+
+// Goal: nothing in a file is believed for its checksum alone: reading ends, gives out no more than
+// there is, and no connection that nobody has room for. Method: random fields, hashed rightly.
+TEST_F(Upcap, right_checksums_over_wrong_content_harm_nobody) {
+  std::mt19937_64 random(test_seed());
+  const std::string path = folder_ + "/wrong.upcap";
+  std::uint64_t records = 0;
+  std::uint64_t damages = 0;
+  for (int run = 0; run < 3'000; ++run) {
+    WrongFile wrong(random());
+    put_bytes(path, {wrong.bytes.data(), wrong.bytes.size()});
+    auto reader = CaptureReader::open(path, {.all_records = true, .yields = true});
+    ASSERT_TRUE(reader.ok());
+    for (const bool sought : {false, true}) {
+      if (sought) {
+        ASSERT_TRUE(reader->seek(wrong.time()).ok());
+      }
+      std::uint64_t found = 0;
+      CapturedFrame record;
+      for (CaptureStep step; (step = reader->next(record)) != CaptureStep::end;) {
+        damages += step == CaptureStep::bad_line ? 1U : 0U;
+        if (step != CaptureStep::frame) continue;
+        ++found;
+        static_cast<void>(captured_status(record));
+        static_cast<void>(captured_loss(record));
+      }
+      ASSERT_LE(found, wrong.records);
+      records += found;
+    }
+    auto merged = MergedCapture::open({path}, {0, wrong.time()}, true);
+    ASSERT_TRUE(merged.ok());
+    CapturedFrame record;
+    std::int64_t time_ns = 0;
+    for (CaptureStep step; (step = merged->next(record, time_ns)) != CaptureStep::end;) {
+      if (step != CaptureStep::frame) continue;
+      ASSERT_LT(record.connection, merged->connection_count());
+    }
+  }
+  std::cout << records << " records read, " << damages << " damages told\n";
+  EXPECT_GT(records, 10'000U);
+  EXPECT_GT(damages, 1'000U);
 }
 
 std::string payload_of(std::uint64_t i) {
