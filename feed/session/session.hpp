@@ -256,7 +256,7 @@ class Session {
   void audit_when_due(MonoTime now);
   void end_audit(AuditOutcome outcome, MonoTime now);
   void on_list(const SubscriptionReply& reply, MonoTime now);
-  void on_difference(const AuditDifference& difference, const WantedSet& once_listed, MonoTime now);
+  void on_difference(const AuditDifference& difference, MonoTime now);
   void on_difference_notice(const WantedSet& missing, const std::vector<std::string>& extra);
 
   // What time brings to a live connection (session_live.cpp).

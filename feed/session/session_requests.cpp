@@ -336,8 +336,7 @@ void Session::on_subscriptions(std::string_view json, MonoTime now) {
 void Session::on_list(const SubscriptionReply& reply, MonoTime now) {
   AuditDifference difference = audit_difference(tracker_.wanted(), tracker_.stages(), reply);
   const WantedSet lacks = difference.missing;
-  const WantedSet once_listed = tracker_.once_listed(lacks);
-  if (list_is_own_) difference = {.missing = once_listed, .extra = {}};
+  if (list_is_own_) difference = {.missing = tracker_.once_listed(lacks), .extra = {}};
   tracker_.mark_listed(lacks);
   list_wanted_ = false;
   const bool is_audit = !list_is_own_;
@@ -347,17 +346,16 @@ void Session::on_list(const SubscriptionReply& reply, MonoTime now) {
     last_audit_.missing_count = difference.missing.size();
     last_audit_.extra_count = difference.extra.size();
   }
-  if (!matched) on_difference(difference, once_listed, now);
+  if (!matched) on_difference(difference, now);
 }
 
-/// once_listed  of the missing streams, those that an earlier list named: they are lost for sure.
-void Session::on_difference(const AuditDifference& difference, const WantedSet& once_listed,
-                            MonoTime now) {
+void Session::on_difference(const AuditDifference& difference, MonoTime now) {
   ++counters_.audit_mismatches;
   const WantedSet silent = tracker_.suspects_of(difference.missing);
   const WantedSet others = without(difference.missing, silent);
-  on_difference_notice(without(others, once_listed), difference.extra);
-  report_lost(StatusCause::audit_mismatch, without(once_listed, silent), now);
+  const WantedSet lost = tracker_.with_data_of(others);
+  on_difference_notice(without(others, lost), difference.extra);
+  report_lost(StatusCause::audit_mismatch, lost, now);
   report_silent(silent, now);
   tracker_.mark_unasked(difference.missing);
   if (!request_needed_) {

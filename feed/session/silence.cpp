@@ -114,20 +114,24 @@ void WantedTracker::mark_listed(const WantedSet& missing) {
   for (const WantedStream& stream : missing) lives_[index_of(stream)].listed = false;
 }
 
+template <class Holds>
+WantedSet WantedTracker::those(const WantedSet& streams, Holds&& holds) const {
+  WantedSet found;
+  std::copy_if(streams.begin(), streams.end(), std::back_inserter(found),
+               [&](const WantedStream& stream) { return holds(index_of(stream)); });
+  return found;
+}
+
 WantedSet WantedTracker::once_listed(const WantedSet& streams) const {
-  WantedSet listed;
-  std::copy_if(streams.begin(), streams.end(), std::back_inserter(listed),
-               [this](const WantedStream& stream) { return lives_[index_of(stream)].listed; });
-  return listed;
+  return those(streams, [this](std::size_t i) { return lives_[i].listed; });
+}
+
+WantedSet WantedTracker::with_data_of(const WantedSet& streams) const {
+  return those(streams, [this](std::size_t i) { return lives_[i].newest != StreamLife::kNothing; });
 }
 
 WantedSet WantedTracker::suspects_of(const WantedSet& streams) const {
-  WantedSet suspects;
-  std::copy_if(streams.begin(), streams.end(), std::back_inserter(suspects),
-               [this](const WantedStream& stream) {
-                 return stages_[index_of(stream)] == StreamStage::suspect;
-               });
-  return suspects;
+  return those(streams, [this](std::size_t i) { return stages_[i] == StreamStage::suspect; });
 }
 
 MonoTime WantedTracker::take_alive_until(const WantedStream& stream) {

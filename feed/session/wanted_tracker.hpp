@@ -101,6 +101,8 @@ class WantedTracker {
   void mark_listed(const WantedSet& missing);
   /// Of these, all wanted, those that a list has named before.
   [[nodiscard]] WantedSet once_listed(const WantedSet& streams) const;
+  /// Of these, all wanted, those that have sent something since they were asked.
+  [[nodiscard]] WantedSet with_data_of(const WantedSet& streams) const;
   /// Of these, all wanted, those that are suspect.
   [[nodiscard]] WantedSet suspects_of(const WantedSet& streams) const;
 
@@ -119,6 +121,8 @@ class WantedTracker {
   [[nodiscard]] bool is_watched(std::size_t i) const;
   [[nodiscard]] MonoTime probe_due(std::size_t i) const;
   [[nodiscard]] std::size_t index_of(const WantedStream& stream) const;
+  template <class Holds>
+  [[nodiscard]] WantedSet those(const WantedSet& streams, Holds&& holds) const;
   void suspect(std::size_t i) noexcept;
   void index_streams();
   void check_invariants() const;

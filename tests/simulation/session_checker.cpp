@@ -14,8 +14,8 @@ const char* to_string(Rule rule) {
       "epoch_grows",       "one_connection", "dial_budget",       "dial_block",       "dial_paced",
       "dial_given_up",     "request_limits", "request_connected", "request_text",     "request_set",
       "refused_again",     "held_back",      "status_chain",      "quiet_after_stop", "wakes_up",
-      "silent_peer_bound", "silent_stream",  "false_alarm",       "probes_rare",      "list_first",
-      "audit_sound",       "stale_epoch",    "restored"};
+      "silent_peer_bound", "silent_stream",  "false_alarm",       "loss_bounds",      "probes_rare",
+      "list_first",        "audit_sound",    "stale_epoch",       "restored"};
   return kNames[static_cast<std::size_t>(rule)];
 }
 
@@ -124,6 +124,7 @@ void SessionChecker::wishes(const Wishes& wishes, std::int64_t now_ns) {
     if (same) continue;
     asked_.reset(i);
     arrived_.reset(i);
+    lost_at_ns_[i] = INT64_MAX;  // wanted in this way only from now on
   }
   wishes_ = wishes;
   look_at_wishes();
@@ -215,6 +216,7 @@ void SessionChecker::lose(std::size_t stream, Loss loss, unsigned ignored_reques
   ignored_requests_[stream] = ignored_requests;
   was_dropped_.set(stream);
   noticed_at_ns_[stream] = INT64_MAX;
+  lost_at_ns_[stream] = now_ns;
 }
 
 void SessionChecker::overslept(std::int64_t late_ns, std::int64_t now_ns) {
@@ -381,6 +383,18 @@ void SessionChecker::check_alarm(const std::string& text, std::int64_t now_ns) {
   }
 }
 
+/// In a market that never rests the very moment of the loss hides something. What is missed behind
+/// the first word of it is another outage.
+void SessionChecker::check_bounds(const LostStream& lost, std::int64_t now_ns) {
+  for (std::size_t i = 0; i < catalog_.streams.size(); ++i) {
+    if (wanted_order(catalog_.streams[i], lost.stream) != 0) continue;
+    if (was_dropped_[i] && busy_[i] && now_ns - lost.silent_ns > lost_at_ns_[i]) {
+      fail(Rule::loss_bounds, catalog_.names[i] + " is said to be lost since later than it was");
+    }
+    lost_at_ns_[i] = INT64_MAX;
+  }
+}
+
 void SessionChecker::check_streams(std::int64_t now_ns) {
   // A peer that may be dead is another rule's; a living one says something every ten seconds.
   if (link_ != Link::live || dropped_.none() || now_ns - last_bytes_ns_ > kSecond) return;
@@ -413,6 +427,7 @@ void SessionChecker::check_status(const SessionAction& action, std::int64_t now_
                          action.cause == StatusCause::audit_mismatch ||
                          (is_silence && action.state == SessionState::live);
   if (is_silence) check_alarm(action.text, now_ns);
+  if (action.lost) check_bounds(*action.lost, now_ns);
   const bool is_state = action.state != action.previous_state;
   if (!is_state && (is_silence || action.text.starts_with("not "))) difference_told_ = true;
   if (action.cause == StatusCause::audit_mismatch && action.text.starts_with("no answer")) {

@@ -34,13 +34,14 @@ enum class Rule : std::uint8_t {
   silent_peer_bound,  ///< Silence is noticed in time, and only silence.
   silent_stream,      ///< A stream the server has dropped is noticed in time.
   false_alarm,        ///< No quiet stream is called silent.
+  loss_bounds,        ///< A told loss begins before the first that was missed.
   probes_rare,        ///< Doubts cost few requests, and only streams that are silent are doubted.
   list_first,         ///< Before a stream is doubted the exchange is asked what it serves.
   audit_sound,        ///< An audit says what the server's answer says, and a list's loss is told.
   stale_epoch,        ///< Frames of a former connection change nothing.
   restored,           ///< When faults end: live, with all first frames, within the bound.
 };
-inline constexpr std::size_t kRuleCount = 23;
+inline constexpr std::size_t kRuleCount = 24;
 [[nodiscard]] const char* to_string(Rule rule);
 
 /// The streams of this little world; wanted sets are subsets of it.
@@ -161,6 +162,7 @@ class SessionChecker {
   void check_streams(std::int64_t now_ns);
   [[nodiscard]] std::int64_t limit_ns(std::size_t i) const;
   void check_status(const SessionAction& action, std::int64_t now_ns);
+  void check_bounds(const LostStream& lost, std::int64_t now_ns);
   void check_timers(MonoTime deadline, std::int64_t now_ns);
   [[nodiscard]] bool needs_request() const;
   [[nodiscard]] std::string_view units_of(std::size_t i) const;
@@ -227,6 +229,8 @@ class SessionChecker {
   std::array<std::int64_t, kCatalogMax> alive_at_ns_{};    // or a snapshot of a stream that lived
   std::array<std::int64_t, kCatalogMax> doubted_at_ns_{};
   std::array<std::int64_t, kCatalogMax> noticed_at_ns_{};  // INT64_MAX: not
+  std::array<std::int64_t, kCatalogMax>
+      lost_at_ns_{};  // of those dropped; INT64_MAX: told, or wanted anew
   std::int64_t connected_at_ns_ = 0;
   std::int64_t limited_until_ns_ = INT64_MIN;
   std::int64_t last_up_ns_ = INT64_MAX;  // or data; INT64_MAX: no UP yet

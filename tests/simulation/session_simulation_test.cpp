@@ -423,6 +423,20 @@ TEST_F(Corrupted, lost_stream_not_given_up) {
   checker.look(late);
   expect(Rule::silent_stream);
 }
+TEST_F(Corrupted, loss_that_begins_too_late) {
+  for (const std::int64_t silent_s : {30, 20}) {
+    ask(good_request(silent_s == 30 ? 1 : 2));
+    checker.frame(book, false, kNow);
+    checker.lose(book, Loss::deaf, 9, true, kNow);
+    SessionAction told = silent("KRW-BTC orderbook.15");
+    told.lost = {.stream = catalog.streams[book], .silent_ns = silent_s * kSecond};
+    checker.action(told, kNow + 30 * kSecond);
+    if (silent_s == 30) {
+      ASSERT_FALSE(checker.broken()) << checker.detail();
+    }
+  }
+  expect(Rule::loss_bounds);
+}
 TEST_F(Corrupted, quiet_stream_called_silent) {
   ask(good_request(1));
   checker.frame(book, false, kNow);

@@ -115,10 +115,14 @@ TEST(SessionAudit, mismatch_is_reported_and_mended) {
   h.audit();
   h.take_log();
   h.subscriptions(reply("upfeed-1-audit-2", R"({"type":"ticker","codes":["KRW-BTC","KRW-XRP"]})"));
-  ASSERT_EQ(h.actions.size(), 2U);
+  ASSERT_EQ(h.actions.size(), 3U);
   EXPECT_EQ(h.actions[0].cause, StatusCause::audit_mismatch);
-  EXPECT_EQ(h.actions[0].text, "not asked: KRW-XRP ticker; not served: KRW-ETH ticker");
-  EXPECT_FALSE(h.actions[0].lost.has_value()) << "no list has named it before";
+  EXPECT_EQ(h.actions[0].text, "not asked: KRW-XRP ticker");
+  EXPECT_FALSE(h.actions[0].lost.has_value());
+  EXPECT_EQ(h.actions[1].text, "not served: KRW-ETH ticker");
+  ASSERT_TRUE(h.actions[1].lost.has_value()) << "it had sent something";
+  EXPECT_EQ(h.actions[1].lost->stream, kEth);
+  EXPECT_EQ(h.actions[1].lost->silent_ns, 1'000'000'000);
   EXPECT_EQ(h.take_requests(),
             (Log{R"([{"ticket":"upfeed-1-2"},{"type":"ticker","codes":["KRW-ETH"]},)"
                  R"({"type":"ticker","codes":["KRW-BTC"],"is_only_realtime":true},)"

@@ -289,7 +289,7 @@ enum class StatusCause : std::uint8_t {
   end_of_capture,      ///< replay: the file has been read to its end
   stream_silent,       ///< a stream fell silent while its connection lived; told of each by itself
   audit_mismatch,      ///< LIST_SUBSCRIPTIONS does not name what was asked; text lists it. A stream
-                       ///< that an earlier list named was lost, and is told of by itself
+                       ///< that had sent something was lost, and is told of by itself
   renewed,             ///< a connection was replaced by a younger one as planned
   recording,           ///< what arrives cannot be recorded, or can again; the text says why. The
                        ///< state stays as it is, and the feed goes on
