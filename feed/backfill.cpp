@@ -33,10 +33,10 @@ void Backfiller::stop() {
   if (thread_.joinable()) thread_.join();
 }
 
-void Backfiller::submit(BackfillJob job) {
+void Backfiller::submit(const BackfillJob& job) {
   {
     const std::lock_guard lock(mutex_);
-    jobs_.push_back(std::move(job));
+    jobs_.push_back(job);
   }
   changed_.notify_all();
 }
@@ -57,7 +57,7 @@ void Backfiller::run() {
       std::unique_lock lock(mutex_);
       changed_.wait(lock, [&] { return stopping_ || !jobs_.empty(); });
       if (stopping_) return;
-      job = std::move(jobs_.front());
+      job = jobs_.front();
       jobs_.pop_front();
     }
     if (mono_now() < job.until) work_on(job);

@@ -46,7 +46,7 @@ class Backfiller {
   ~Backfiller();  ///< stop()
 
   // Any thread.
-  void submit(BackfillJob job);
+  void submit(const BackfillJob& job);
   [[nodiscard]] bool has_results() const noexcept {
     return result_count_.load(std::memory_order_acquire) != 0;
   }

@@ -343,12 +343,12 @@ FeedMetrics FeedCore::metrics() const {
   for (std::uint32_t i = 0; i < connections_.size(); ++i) {
     // Most numbers that a capture could have are not in it.
     if (replays_ && i != 0 && connections_[i].epoch.get() == 0) continue;
-    ConnectionMetrics connection = connection_metrics(i, now);
+    const ConnectionMetrics connection = connection_metrics(i, now);
     metrics.receive_calls += connection.receive_calls;
     metrics.requests_sent += connection.requests_sent;
     metrics.dials += connection.dials;
     metrics.reconnects += connection.reconnects;
-    metrics.connections.push_back(std::move(connection));
+    metrics.connections.push_back(connection);
   }
   metrics.state = metrics.connections.front().state;
   metrics.epoch = metrics.connections.front().epoch;

@@ -26,8 +26,9 @@ int timeout_ms(std::int64_t wait_ns) {
 
 }  // namespace
 
-LiveIo::LiveIo(const FeedConfig& config, std::vector<ConnectionPlace> places, DialBudget& budget,
-               Intake& intake, Outlet& outlet, RecordTap* tap, const Recorder* recorder)
+LiveIo::LiveIo(const FeedConfig& config, const std::vector<ConnectionPlace>& places,
+               DialBudget& budget, Intake& intake, Outlet& outlet, RecordTap* tap,
+               const Recorder* recorder)
     : outlet_(outlet),
       shared_{config, budget, connector_, intake, outlet, tap, next_dial_},
       recorder_(recorder) {

@@ -41,7 +41,7 @@ struct ConnectionPlace {
 class LiveIo final : public IoSide {
  public:
   /// tap  null: nothing is recorded. recorder  null, or the one whose news this side tells.
-  LiveIo(const FeedConfig& config, std::vector<ConnectionPlace> places, DialBudget& budget,
+  LiveIo(const FeedConfig& config, const std::vector<ConnectionPlace>& places, DialBudget& budget,
          Intake& intake, Outlet& outlet, RecordTap* tap, const Recorder* recorder);
   std::size_t step() override;
   void wait(Parker& parker, const std::atomic<bool>& stop) override;

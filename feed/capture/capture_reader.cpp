@@ -273,7 +273,8 @@ CaptureKind CaptureReader::kind() const noexcept {
 }
 const CaptureRemarks& CaptureReader::remarks() const noexcept {
   const auto* const text = std::get_if<TextReader>(&state_->reader);
-  return text == nullptr ? state_->remarks : text->remarks();
+  if (text != nullptr) return text->remarks();
+  return state_->remarks;
 }
 
 }  // namespace upfeed

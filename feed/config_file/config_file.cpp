@@ -107,7 +107,7 @@ std::string suggestion(std::string_view section, std::string_view name) {
   return {};
 }
 
-std::string with_suggestion(std::string problem, std::string_view suggested) {
+std::string with_suggestion(const std::string& problem, std::string_view suggested) {
   if (suggested.empty()) return problem + "; README.md lists them all";
   return problem + "; did you mean " + std::string(suggested) + "?";
 }
@@ -142,7 +142,7 @@ class Reading {
  public:
   explicit Reading(std::string_view name) : name_(name), places_(detail::fields().size()) {}
 
-  void take_profile(const std::string& profile, Place place);
+  void take_profile(const std::string& profile, const Place& place);
   void take_file(const std::vector<TomlEntry>& entries);
   void take_faults(const std::vector<detail::TomlFault>& faults);
   void take_environment(const std::vector<std::string>& environment);
@@ -187,7 +187,7 @@ void Reading::set(const Field& field, const FieldValue& value, Place place) {
   places_[index] = std::move(place);
 }
 
-void Reading::take_profile(const std::string& profile, Place place) {
+void Reading::take_profile(const std::string& profile, const Place& place) {
   if (std::find(kProfiles.begin(), kProfiles.end(), profile) == kProfiles.end()) {
     return refuse(place, ": must be development or production");
   }

@@ -42,7 +42,7 @@ std::string key_of_line(std::string_view text, std::size_t number) {
   const std::string_view line = line_of(text, number);
   const std::size_t equals = line.find('=');
   if (equals == std::string_view::npos) return {};
-  const std::string name(trimmed(line.substr(0, equals)));
+  std::string name(trimmed(line.substr(0, equals)));
   for (std::size_t above = number - 1; above > 0; --above) {
     const std::string_view header = trimmed(line_of(text, above));
     if (!header.starts_with('[')) continue;

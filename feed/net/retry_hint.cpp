@@ -80,11 +80,9 @@ std::int64_t body_hint_ms(std::string_view body) {
     const bool bare_s =
         rest.starts_with('s') &&
         (rest.size() == 1 || std::isalpha(static_cast<unsigned char>(rest[1])) == 0);
-    if (bare_s || starts_with_any(rest, {"sec", "초"})) {
-      best = std::max(best, bounded_ms(number));
-    } else if (starts_with_any(rest, {"min", "분"})) {
+    if (starts_with_any(rest, {"min", "분"})) {
       best = std::max(best, bounded_ms(number * 60));
-    } else if (follows_waiting_key(before)) {
+    } else if (bare_s || starts_with_any(rest, {"sec", "초"}) || follows_waiting_key(before)) {
       best = std::max(best, bounded_ms(number));
     }
   }

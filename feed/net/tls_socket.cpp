@@ -261,10 +261,9 @@ ReadResult TlsSocket::read_record(std::span<char> out, bool continued) noexcept 
   const int ssl_error = SSL_get_error(ssl_.get(), count);
   switch (ssl_error) {
     case SSL_ERROR_WANT_READ:
-      return {};
+    // Only when the outgoing buffer is full of what the kernel does not take: the answer that
+    // OpenSSL owes waits for room, and so does whatever is behind it.
     case SSL_ERROR_WANT_WRITE:
-      // Only when the outgoing buffer is full of what the kernel does not take: the answer that
-      // OpenSSL owes waits for room, and so does whatever is behind it.
       return {};
     case SSL_ERROR_ZERO_RETURN:
       return fail(NetErrc::closed_by_peer, 0);

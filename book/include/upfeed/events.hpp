@@ -393,7 +393,8 @@ inline constexpr std::size_t kEventBytesMax = std::size_t{32} << 10;
          : room < kEventBytesMax     ? room
                                      : kEventBytesMax;
 }
-static_assert(sizeof(MyAsset) <= 4 * 23 && sizeof(MyAssetEvent) <= kMarketEventBytesMax);
+static_assert(sizeof(MyAsset) <= std::size_t{4} * 23 &&
+              sizeof(MyAssetEvent) <= kMarketEventBytesMax);
 static_assert(alignof(TickerEvent) <= 8 && alignof(OrderbookEvent) <= 8 &&
                   alignof(StatusEvent) <= 8 && alignof(MyOrderEvent) <= 8 &&
                   alignof(MyAssetEvent) <= 8 && alignof(AnnouncementEvent) <= 8,

@@ -44,7 +44,8 @@ class Commas {
       return found <= kBlockCountMax;
     };
     // Four blocks share what does not depend on the text.
-    for (; offset + 4 * kBlock <= size; offset += 4 * kBlock) {
+    constexpr std::size_t kFourBlocks = std::size_t{4} * kBlock;
+    for (; offset + kFourBlocks <= size; offset += kFourBlocks) {
       if (!list.template operator()<0>(kWhole) || !list.template operator()<1>(kWhole) ||
           !list.template operator()<2>(kWhole) || !list.template operator()<3>(kWhole) ||
           count > kCountMax) {

@@ -54,27 +54,19 @@ class ValueReader {
   // Numbers. The sign is taken off first: kernels know digits only.
   template <char kEnd>
   UPFEED_ALWAYS_INLINE static At read_value(At at, At end, Price& out) {
-    return read_price<kEnd>(at, end, out);
-  }
-  template <char kEnd>
-  __attribute__((noinline)) static At read_price(At at, const char* end, Price& out) noexcept {
-    std::int64_t raw = 0;
-    const At behind = read_signed<kEnd>(at, raw);
-    if (behind == nullptr) return read_slowly(at, end, out);
-    out = Price::from_raw(raw);
-    return behind;
+    return read_fixed_point<kEnd>(at, end, out);
   }
   template <char kEnd>
   UPFEED_ALWAYS_INLINE static At read_value(At at, At end, WideQuantity& out) {
-    return read_wide<kEnd>(at, end, out);
+    return read_fixed_point<kEnd>(at, end, out);
   }
-  template <char kEnd>
-  __attribute__((noinline)) static At read_wide(At at, const char* end,
-                                                WideQuantity& out) noexcept {
+  template <char kEnd, class Number>
+  __attribute__((noinline)) static At read_fixed_point(At at, const char* end,
+                                                       Number& out) noexcept {
     std::int64_t raw = 0;
     const At behind = read_signed<kEnd>(at, raw);
     if (behind == nullptr) return read_slowly(at, end, out);
-    out = WideQuantity::from_raw(raw);
+    out = Number::from_raw(raw);
     return behind;
   }
   template <char kEnd>
@@ -169,7 +161,7 @@ class ValueReader {
                                             [](auto text) { return text.size() == kSize; }));
     constexpr bool kWithQuotes = kSize <= 6;
     constexpr const auto& kTable = kWordTable<kTexts, 1, kWithQuotes, kWithQuotes>;
-    constexpr std::size_t kWordSize = kSize + 2 * kWithQuotes;
+    constexpr std::size_t kWordSize = kSize + (kWithQuotes ? 2 : 0);
     constexpr std::uint64_t kMask = ~std::uint64_t{0} >> (64 - 8 * kWordSize);
     std::uint8_t found = 0;
     if (!kTable.find(load_u64(at + !kWithQuotes) & kMask, found)) return nullptr;
