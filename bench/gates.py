@@ -3,8 +3,8 @@
 
     program --gates=json  -->  rows  -->  one table, one exit code
 
-Goals and gates stand in the programs, beside the benchmarks that they judge (gates.hpp). What no
-program of this folder can judge is listed here with what shows it.
+Goals and gates stand in the programs, beside the benchmarks that they judge (gates.hpp); those of
+the market live and those that tests count stand in live_gates.py and counted_gates.py.
 """
 
 import argparse
@@ -17,6 +17,7 @@ import re
 import subprocess
 import sys
 
+import counted_gates
 import live_gates
 
 # Programs and the goals they judge, in the order of the table.
@@ -27,13 +28,9 @@ PROGRAMS = {
     "pipeline": ("G6", "G8", "G9"),
     "book": ("G7",),
 }
-ELSEWHERE = [
-    ("G3", "no wrong accept, no fallback", "ctest --test-dir build-dev -R decode (default, full)"),
-    ("G8", "nothing allocated, locked, faulted, called",
-     "ctest --test-dir build-dev -R feed_zero (default; a million frames: full)"),
-]
-GROUPS = sorted({group for groups in PROGRAMS.values() for group in groups}
-                | {group for group, _, _ in ELSEWHERE} | {"instructions"})
+COUNTED = (counted_gates.G3, counted_gates.G8)
+GROUPS = sorted({group for groups in PROGRAMS.values() for group in groups} | {*COUNTED}
+                | {"instructions"})
 
 
 def run_program(folder, program, seconds):
@@ -94,8 +91,6 @@ def number(value):
 def verdict_of(row):
     if not row["measured"]:
         return "not measured: this machine does not have it"
-    if row.get("floor") is not None:
-        return f"{row['verdict']} (floor {number(row['floor'])})"
     return row["verdict"]
 
 
@@ -127,9 +122,12 @@ def main():
     parser = argparse.ArgumentParser(prog="tools/dev bench gates",
                                      description="The performance goals, measured.")
     parser.add_argument("folder", help=argparse.SUPPRESS)
+    parser.add_argument("tests", help=argparse.SUPPRESS)
     parser.add_argument("--json", metavar="FILE", help="also write everything there")
     parser.add_argument("--seconds", type=float, default=2, metavar="S",
                         help="per benchmark; default 2")
+    parser.add_argument("--frames", type=int, default=1_000_000, metavar="N",
+                        help="that the tests of G3 and G8 count; default 1000000")
     parser.add_argument("groups", nargs="*", metavar="GROUP", help="only these, e.g. G4 G7")
     options = parser.parse_args()
     if unknown := [each for each in options.groups if each not in GROUPS]:
@@ -151,12 +149,16 @@ def main():
         print("gates: the whole market live ...", file=sys.stderr)
         rows += live_gates.rows(pathlib.Path(options.folder).parent, options.seconds)
     header["load_after"] = round(os.getloadavg()[0], 1)
+    for group in COUNTED:
+        if group in wanted:
+            print(f"gates: {group}, counted by its tests, minutes ...", file=sys.stderr)
+            try:
+                rows += counted_gates.rows(options.tests, group, options.frames)
+            except RuntimeError as error:
+                problems.append(str(error))
     print_header(header)
     rows.sort(key=lambda row: row["id"])
     print_rows(rows)
-    for group, what, where in ELSEWHERE:
-        if group in wanted:
-            print(f"{group:5}{what:62}see {where}")
     if options.json:
         with open(options.json, "w", encoding="utf-8") as out:
             json.dump({"machine": header, "rows": rows, "problems": problems}, out, indent=1)

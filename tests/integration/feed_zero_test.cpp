@@ -226,7 +226,24 @@ Costs measure(WaitPolicy policy, std::uint64_t frames) {
   return costs;
 }
 
+/// For bench/counted_gates.py.
+void record(const Costs& costs) {
+  const auto property = [](const char* name, auto value) {
+    testing::Test::RecordProperty(name, std::to_string(value));
+  };
+  property("frames", costs.frames);
+  property("allocations", costs.heap.ours + costs.heap.other);
+  property("locks", costs.locks.ours);
+  // Those of answers and pings are few and are not counted apart.
+  property("libssl_allocations_per_record",
+           static_cast<double>(costs.heap.libssl) / static_cast<double>(costs.frames));
+  if (costs.pages_held) {
+    property("page_faults", costs.io.page_faults + costs.dispatcher.page_faults);
+  }
+}
+
 void expect_nothing_taken(const Costs& costs) {
+  record(costs);
   EXPECT_GE(costs.frames, frames_wanted());
   EXPECT_EQ(costs.heap.ours, 0U) << costs.stacks;
   EXPECT_EQ(costs.heap.other, 0U) << costs.stacks;
@@ -249,11 +266,15 @@ TEST(FeedZero, a_spinning_feed_makes_no_system_call_but_the_receive) {
   const Costs costs = measure(WaitPolicy::spin, frames_wanted());
   expect_nothing_taken(costs);
   if (!costs.problem.empty()) GTEST_SKIP() << "system calls are not counted: " << costs.problem;
+  std::uint64_t others = 0;
   for (const auto& [number, made] : costs.io.calls) {
     EXPECT_TRUE(is_of_sending(number)) << costs.io.text();
     EXPECT_LE(made, costs.messages_sent + 1) << costs.io.text();
+    if (!is_of_sending(number)) others += made;
   }
   EXPECT_TRUE(costs.dispatcher.calls.empty()) << costs.dispatcher.text();
+  for (const auto& [number, made] : costs.dispatcher.calls) others += made;
+  RecordProperty("calls_but_receive", std::to_string(others));
 }
 
 TEST(FeedZero, a_parking_feed_sleeps_and_wakes_at_most_once_a_batch) {
@@ -271,7 +292,10 @@ TEST(FeedZero, a_parking_feed_sleeps_and_wakes_at_most_once_a_batch) {
   // A batch is what one receive has brought, 16 records of it at most. The looks at both threads
   // are not one moment.
   constexpr std::uint64_t kApart = 2;
-  EXPECT_LE(costs.io.made(SYS_futex), costs.receive_calls + costs.frames / 16 + kApart);
+  const std::uint64_t batches = costs.receive_calls + costs.frames / 16 + kApart;
+  EXPECT_LE(costs.io.made(SYS_futex), batches);
+  RecordProperty("wakes_per_batch", std::to_string(static_cast<double>(costs.io.made(SYS_futex)) /
+                                                   static_cast<double>(batches)));
   EXPECT_GT(costs.io.made(SYS_futex), 0U) << "a counter that never counts shows nothing";
 }
 

@@ -1,5 +1,5 @@
 // The fast decoders against the reference. UPFEED_FRAMES=<n>: how many frames each random test
-// makes; a million take minutes.
+// makes; a million take minutes. What is recorded by name is a goal's (bench/counted_gates.py).
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -95,12 +95,19 @@ class Contest {
 TEST(DecodeFast, frames_as_the_exchange_writes_them_need_no_reference) {
   SpelledFrames frames(test_seed());
   Contest contest;
-  for (int i = frame_count(50'000); i > 0; --i) {
+  const int count = frame_count(50'000);
+  int left_to_reference = 0;
+  for (int i = 0; i < count; ++i) {
     const std::string text = frames.frame(frames.below(4), kAllFormats[frames.below(4)]);
     contest.decode(text, "9");
     ASSERT_FALSE(testing::Test::HasFatalFailure());
-    ASSERT_TRUE(contest.accepted() && contest.all_fast()) << text;
+    ASSERT_TRUE(contest.accepted()) << text;
+    left_to_reference += contest.all_fast() ? 0 : 1;
+    EXPECT_TRUE(contest.all_fast() || left_to_reference > 10) << text;
   }
+  EXPECT_EQ(left_to_reference, 0);
+  RecordProperty("frames", count);
+  RecordProperty("left_to_reference", left_to_reference);
   for (const SpellingCell& cell : all_spelling_cells()) {
     EXPECT_GT(frames.cells().contains(cell) ? frames.cells().at(cell) : 0, 0U)
         << "stream " << cell.stream << " group " << static_cast<int>(cell.group) << " column "
@@ -166,6 +173,8 @@ TEST(DecodeFast, mutants_are_judged_as_the_reference_judges_them) {
     accepted += contest.accepted() ? 1 : 0;
     fast += contest.all_fast() ? 1 : 0;
   }
+  RecordProperty("frames", count);
+  RecordProperty("judged_otherwise", 0);  // each one ends this test
   // Else the mutations are so hard that nothing was compared, or so soft that nothing was refused.
   EXPECT_GT(fast, count / 10);
   EXPECT_GT(accepted - fast, count / 100);
