@@ -27,7 +27,6 @@ struct Measured {
   double high = 0;
   std::int64_t rounds = 0;
   double clean = 0;
-  double floor = std::nan("");
 };
 
 double counter_of(const benchmark::UserCounters& counters, const std::string& name) {
@@ -74,7 +73,7 @@ Measured measured(const Gate& gate, const benchmark::UserCounters& counters) {
 Verdict verdict(const Gate& gate, const Measured& row) {
   if (gate.meets(row.value, gate.goal)) return Verdict::goal;
   if (gate.meets(row.value, gate.gate)) return Verdict::gate;
-  return gate.meets(row.value, row.floor) ? Verdict::floor : Verdict::failed;
+  return Verdict::failed;
 }
 
 std::string_view name_of(Verdict verdict) {
@@ -83,8 +82,6 @@ std::string_view name_of(Verdict verdict) {
       return "goal";
     case Verdict::gate:
       return "gate";
-    case Verdict::floor:
-      return "floor";
     case Verdict::failed:
       break;
   }
@@ -109,9 +106,7 @@ void print_row(std::ostream& out, const Gate& gate, const Measured* row) {
   }
   out << std::setw(9) << row->value << std::setw(9) << row->low << " .." << std::setw(7)
       << row->high << std::setw(8) << row->rounds << std::setw(8) << std::setprecision(2)
-      << row->clean << "  " << name_of(verdict(gate, *row));
-  if (!gate.floor.empty()) out << " (floor " << std::setprecision(3) << row->floor << ')';
-  out << '\n';
+      << row->clean << "  " << name_of(verdict(gate, *row)) << '\n';
 }
 
 std::string json_number(double value) {
@@ -130,8 +125,8 @@ void print_json(std::ostream& out, const Gate& gate, const Measured* row) {
   }
   out << R"(,"measured":true,"median":)" << json_number(row->value) << R"(,"low":)"
       << json_number(row->low) << R"(,"high":)" << json_number(row->high) << R"(,"rounds":)"
-      << row->rounds << R"(,"clean":)" << json_number(row->clean) << R"(,"floor":)"
-      << json_number(row->floor) << R"(,"verdict":")" << name_of(verdict(gate, *row)) << "\"}";
+      << row->rounds << R"(,"clean":)" << json_number(row->clean) << R"(,"verdict":")"
+      << name_of(verdict(gate, *row)) << "\"}";
 }
 
 /// Those that --benchmark_filter leaves.
@@ -178,10 +173,7 @@ GateReport take_gates_argument(int& argc, char** argv) {
 bool run_gates(GateReport report, std::ostream& out) {
   const std::vector<Gate> wanted = wanted_gates();
   std::string filter;
-  for (const Gate& gate : wanted) {
-    filter += (filter.empty() ? "^(" : "|") + gate.benchmark;
-    if (!gate.floor.empty()) filter += "|" + gate.floor;
-  }
+  for (const Gate& gate : wanted) filter += (filter.empty() ? "^(" : "|") + gate.benchmark;
   Collector collector;
   if (!wanted.empty()) benchmark::RunSpecifiedBenchmarks(&collector, filter + ")(/manual_time)?$");
   bool met = true;
@@ -189,9 +181,7 @@ bool run_gates(GateReport report, std::ostream& out) {
   for (std::size_t i = 0; i < wanted.size(); ++i) {
     const Gate& gate = wanted[i];
     const benchmark::UserCounters* const counters = collector.find(gate.benchmark);
-    Measured row = counters == nullptr ? Measured{} : measured(gate, *counters);
-    const benchmark::UserCounters* const floor = collector.find(gate.floor);
-    if (floor != nullptr) row.floor = counter_of(*floor, kRatio);
+    const Measured row = counters == nullptr ? Measured{} : measured(gate, *counters);
     met &= counters == nullptr || verdict(gate, row) != Verdict::failed;
     if (report == GateReport::table) {
       print_row(out, gate, counters == nullptr ? nullptr : &row);

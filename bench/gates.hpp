@@ -25,9 +25,6 @@ struct Gate {
   Direction direction;
   double goal;
   double gate;
-  /// The comparison of what nobody can leave out with the same other; empty: there is none. Where
-  /// that alone takes more than the gate, whatever takes no more than it passes.
-  std::string floor = {};
 
   /// A comparison (see Comparison): ours to other, at most.
   static Gate ratio(std::string id, std::string benchmark, double goal, double gate);
@@ -38,7 +35,7 @@ struct Gate {
 };
 
 /// How a benchmark did, best first.
-enum class Verdict { goal, gate, floor, failed };
+enum class Verdict { goal, gate, failed };
 
 /// Adds a row to the report, for prepare(). Where no such benchmark is registered (another
 /// processor), the row says so and fails nothing.

@@ -48,11 +48,24 @@ Peer::~Peer() {
   ::close(fd_);
 }
 
-void Peer::delay_acks() const {
+void Peer::put_off_acks() const {
   const int off = 0;
   if (::setsockopt(client_fd_, IPPROTO_TCP, TCP_QUICKACK, &off, sizeof off) != 0) {
     throw std::runtime_error("loopback server: no TCP_QUICKACK");
   }
+}
+
+void Peer::acks_on_arrival() const {
+  put_off_acks();
+  int buffer_bytes = 4 << 20;  // the kernel makes what it allows of it
+  socklen_t size = sizeof buffer_bytes;
+  bool done = ::setsockopt(client_fd_, SOL_SOCKET, SO_RCVBUF, &buffer_bytes, size) == 0 &&
+              ::getsockopt(client_fd_, SOL_SOCKET, SO_RCVBUF, &buffer_bytes, &size) == 0;
+  // Half of the buffer or less holds data, the rest is the kernel's: so the window stays open.
+  const int window = buffer_bytes / 4;
+  done =
+      done && ::setsockopt(client_fd_, IPPROTO_TCP, TCP_WINDOW_CLAMP, &window, sizeof window) == 0;
+  if (!done) throw std::runtime_error("loopback server: no TCP_WINDOW_CLAMP");
 }
 
 std::string Peer::seal(std::string_view payload) {
@@ -69,7 +82,10 @@ LoopbackServer::LoopbackServer()
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   socklen_t size = sizeof address;
   auto* const generic = reinterpret_cast<sockaddr*>(&address);
-  if (listener_ < 0 || ::bind(listener_, generic, size) != 0 || ::listen(listener_, 8) != 0 ||
+  const int segment_bytes = 1460;
+  if (listener_ < 0 ||
+      ::setsockopt(listener_, IPPROTO_TCP, TCP_MAXSEG, &segment_bytes, sizeof segment_bytes) != 0 ||
+      ::bind(listener_, generic, size) != 0 || ::listen(listener_, 8) != 0 ||
       ::getsockname(listener_, generic, &size) != 0) {
     throw std::runtime_error("loopback server: no listening socket");
   }

@@ -7,9 +7,13 @@
 //   seal()      frames to TLS records, before the clock runs
 //   send()      what was sealed, in that order: when it returns, the kernel has queued the bytes
 //
-// On the loopback a sent ACK runs the whole way into the peer's socket before send() returns, and
-// the kernel sends one within a receive that empties the socket: 2.5 us that no network has, the
-// same for every client. delay_acks() keeps them out of what is timed.
+// Segments are as short as those of an Ethernet, so that an order book is two of them, as it is on
+// the way from the exchange.
+//
+// On the loopback a sent ACK runs the whole way into the peer's socket before send() returns: 2.5
+// us that no network has. Whether the kernel sends it when a frame arrives or when somebody reads
+// it hangs on the state of the receive window, so it would be in the figures of one client and not
+// in another's. acks_on_arrival() keeps it out of what is timed, the same for all.
 
 #include <cstdint>
 #include <memory>
@@ -35,9 +39,13 @@ class Peer {
   /// Several sealed ones in one string are one segment.
   void send(const std::string& sealed) { peer_.send_raw(sealed); }
 
-  /// Has the client's kernel wait with its ACKs; undone by a pause of 40 ms, so again before every
-  /// round. The client is in this process.
-  void delay_acks() const;
+  /// Has the client's kernel wait with its ACKs (TCP_QUICKACK 0); undone by a pause of 40 ms. The
+  /// client is in this process.
+  void put_off_acks() const;
+  /// Has the client's kernel send its ACKs, late as they are, when frames arrive (within send())
+  /// and not when they are read: no quick ACKs, and a window that does not close by what is unread.
+  /// Again before every round.
+  void acks_on_arrival() const;
 
  private:
   int fd_;

@@ -257,7 +257,7 @@ class Run {
       while (finish_.count() < end) pipeline.dispatch();
     });
     times_.clear();
-    ends_.second->delay_acks();
+    ends_.second->acks_on_arrival();
     for (const std::string& each : sealed) {
       const std::uint64_t before = finish_.count();
       ends_.second->send(each);
