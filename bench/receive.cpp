@@ -324,11 +324,12 @@ void prepare() {
     };
     add_all(name + "/single", {});
     add_all(name + "/used", {.after = After::parsed});
-    add_all(name + "/bursts_of_10", {.per_segment = kFramesPerBurst});
     static Link<OurClient> acking(server, frames, Acks::as_it_likes);
     static Link<OurClient> delaying(server, frames, Acks::put_off_by_frame);
     add(name + "/acks_as_the_kernel_likes/vs_on_arrival", acking, ours, {});
     add(name + "/acks_put_off_by_frame/vs_on_arrival", delaying, ours, {});
+    // Last: a connection that has seen large segments acknowledges small ones in another way.
+    add_all(name + "/bursts_of_10", {.per_segment = kFramesPerBurst});
   };
   add_frames("orderbook", std::true_type{});
   add_frames("trade", std::false_type{});
