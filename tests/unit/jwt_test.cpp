@@ -3,8 +3,9 @@
 
 #include <gtest/gtest.h>
 
-#include <regex>
+#include <algorithm>
 #include <set>
+#include <string_view>
 
 #include "freed_memory.hpp"
 #include "net/login.hpp"
@@ -64,17 +65,26 @@ TEST(Jwt, token_is_what_the_exchange_documents) {
   }
 }
 
+/// x  a digit, v  the variant; all else stands for itself.
+bool is_uuid4(std::string_view text) {
+  constexpr std::string_view kPattern = "xxxxxxxx-xxxx-4xxx-vxxx-xxxxxxxxxxxx";
+  return std::equal(text.begin(), text.end(), kPattern.begin(), kPattern.end(),
+                    [](char letter, char wanted) {
+                      constexpr std::string_view kDigits = "0123456789abcdef";
+                      if (wanted == 'x') return kDigits.find(letter) != std::string_view::npos;
+                      if (wanted == 'v') return kDigits.substr(8, 4).find(letter) < 4;
+                      return letter == wanted;
+                    });
+}
+
 // Nonces are version 4 UUIDs, and 20,000 of them differ.
 TEST(Jwt, nonces_are_distinct_uuids) {
-  const std::regex uuid("[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}");
   std::set<std::string> seen;
   for (int i = 0; i < 20'000; ++i) {
     Nonce nonce;
     ASSERT_TRUE(make_nonce(nonce));
     const std::string text(nonce.begin(), nonce.end());
-    if (i < 100) {
-      EXPECT_TRUE(std::regex_match(text, uuid)) << text;
-    }
+    ASSERT_TRUE(is_uuid4(text)) << text;
     ASSERT_TRUE(seen.insert(text).second);
   }
 }
