@@ -95,7 +95,11 @@ class Gates(unittest.TestCase):
         self.assertRegex(table, r"spin: calls_but_receive .*not measured")
 
     def test_a_program_that_is_not_there_fails(self):
+        """Goal: the exit code, and no less of the table. Method: no programs at all."""
         self.assertEqual(self.run_gates("G7")[0], 1)
+        code, table, rows = self.run_gates("G3")
+        self.assertEqual((code, rows), (1, []))
+        self.assertIn("goal", table)
 
 
 if __name__ == "__main__":

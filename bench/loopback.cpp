@@ -61,7 +61,7 @@ void Peer::acks_on_arrival() const {
   socklen_t size = sizeof buffer_bytes;
   bool done = ::setsockopt(client_fd_, SOL_SOCKET, SO_RCVBUF, &buffer_bytes, size) == 0 &&
               ::getsockopt(client_fd_, SOL_SOCKET, SO_RCVBUF, &buffer_bytes, &size) == 0;
-  // Half of the buffer or less holds data, the rest is the kernel's: so the window stays open.
+  // The kernel keeps a half of the buffer or more for itself; a quarter is there whatever waits.
   const int window = buffer_bytes / 4;
   done =
       done && ::setsockopt(client_fd_, IPPROTO_TCP, TCP_WINDOW_CLAMP, &window, sizeof window) == 0;

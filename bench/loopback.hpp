@@ -10,10 +10,10 @@
 // Segments are as short as those of an Ethernet, so that an order book is two of them, as it is on
 // the way from the exchange.
 //
-// On the loopback a sent ACK runs the whole way into the peer's socket before send() returns: 2.5
-// us that no network has. Whether the kernel sends it when a frame arrives or when somebody reads
-// it hangs on the state of the receive window, so it would be in the figures of one client and not
-// in another's. acks_on_arrival() keeps it out of what is timed, the same for all.
+// On the loopback an ACK runs the whole way into the peer's socket before the call that sends it
+// returns: 2.5 us that no network has. Whether the kernel sends it when a frame arrives or when
+// somebody reads it hangs on the state of the receive window, so it would be in the figures of one
+// client and not in another's. acks_on_arrival() keeps it out of what is timed, the same for all.
 
 #include <cstdint>
 #include <memory>
@@ -36,7 +36,7 @@ class Peer {
 
   /// A binary message of its own TLS record (up to 16 KiB with its header).
   [[nodiscard]] std::string seal(std::string_view payload);
-  /// Several sealed ones in one string are one segment.
+  /// Several sealed ones in one string are sent at once.
   void send(const std::string& sealed) { peer_.send_raw(sealed); }
 
   /// Has the client's kernel wait with its ACKs (TCP_QUICKACK 0); undone by a pause of 40 ms. The

@@ -2,8 +2,8 @@
 #pragma once
 
 #include <pthread.h>
+#include <signal.h>  // NOLINT(modernize-deprecated-headers): sigset_t is in no C++ header
 
-#include <csignal>
 #include <system_error>
 #include <thread>
 #include <utility>

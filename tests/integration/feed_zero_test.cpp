@@ -236,7 +236,8 @@ void record(const Costs& costs) {
   property("allocations", costs.heap.ours + costs.heap.other);
   property("locks", costs.locks.ours);
   // A ping takes three. To the thousandth, as the looks at frames and heap are not one moment.
-  const auto of_records = static_cast<double>(costs.heap.libssl - 3 * costs.messages_sent);
+  const double of_records =
+      static_cast<double>(costs.heap.libssl) - 3 * static_cast<double>(costs.messages_sent);
   property("libssl_allocations_per_record",
            std::round(1000 * of_records / static_cast<double>(costs.frames)) / 1000);
   if (costs.pages_held) {
@@ -294,6 +295,7 @@ TEST(FeedZero, a_parking_feed_sleeps_and_wakes_at_most_once_a_batch) {
   // A batch is what one receive has brought, 16 records of it at most. The looks at both threads
   // are not one moment.
   constexpr std::uint64_t kApart = 2;
+  // So many at most, which makes the quotient a lower bound where few records come at once.
   const std::uint64_t batches = costs.receive_calls + costs.frames / 16 + kApart;
   EXPECT_LE(costs.io.made(SYS_futex), batches);
   RecordProperty("wakes_per_batch", std::to_string(static_cast<double>(costs.io.made(SYS_futex)) /

@@ -66,7 +66,8 @@ class Consumer {
     WsMessage message;
     ParseStatus status;
     while ((status = parser_.next(message)) == ParseStatus::ready) {
-      numbers.push_back(std::atoi(message.payload.data() + std::strlen("payload-")));
+      const std::string text(message.payload.begin(), message.payload.end());
+      numbers.push_back(std::stoi(text.substr(std::strlen("payload-"))));
     }
     ASSERT_EQ(status, ParseStatus::need_more);
   }
