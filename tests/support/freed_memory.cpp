@@ -5,6 +5,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstdlib>
@@ -14,25 +15,38 @@
 namespace upfeed::test::freed_memory {
 namespace {
 
-// Plain memory: this runs inside of operator delete, and before and after main.
-std::array<char, 64> g_text;
-std::atomic<std::size_t> g_text_bytes{0};
+// Plain memory: this runs inside of operator delete, and before and after main. A text that was
+// watched for stays as it is, since a thread that nobody waits for may still be looking for it.
+struct Text {
+  std::array<char, 64> letters;
+  std::size_t size;
+};
+std::array<Text, 64> g_texts;
+std::size_t g_text_count = 0;
+std::atomic<const Text*> g_watched{nullptr};
 std::atomic<std::size_t> g_hits{0};
 thread_local bool t_exempt = false;
 
 void look(const void* block, std::size_t size_bytes) noexcept {
-  const std::size_t text_bytes = g_text_bytes.load(std::memory_order_acquire);
-  if (text_bytes == 0 || t_exempt || block == nullptr) return;
-  if (memmem(block, size_bytes, g_text.data(), text_bytes) != nullptr) ++g_hits;
+  const Text* const text = g_watched.load(std::memory_order_acquire);
+  if (text == nullptr || t_exempt || block == nullptr) return;
+  if (memmem(block, size_bytes, text->letters.data(), text->size) != nullptr) ++g_hits;
 }
 
 }  // namespace
 
 void watch_for(std::string_view text) {
-  g_text_bytes.store(0, std::memory_order_release);
-  std::memcpy(g_text.data(), text.data(), text.size());
+  g_watched.store(nullptr, std::memory_order_release);
   g_hits = 0;
-  g_text_bytes.store(text.size(), std::memory_order_release);
+  if (text.empty()) return;
+  const auto end = g_texts.begin() + static_cast<std::ptrdiff_t>(g_text_count);
+  auto found = std::find_if(g_texts.begin(), end, [text](const Text& before) {
+    return std::string_view(before.letters.data(), before.size) == text;
+  });
+  if (found == end) {
+    found->size = text.copy(g_texts.at(g_text_count++).letters.data(), found->letters.size());
+  }
+  g_watched.store(&*found, std::memory_order_release);
 }
 
 std::size_t hits() {
