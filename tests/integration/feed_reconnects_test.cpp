@@ -148,8 +148,8 @@ TEST(FeedReconnects, a_thousand_outages_leave_nothing_behind) {
   const char* const given = std::getenv("UPFEED_RECONNECTS");
   const std::uint64_t rounds = given != nullptr ? std::strtoull(given, nullptr, 10) : 1'000;
   constexpr std::uint64_t kWarmUp = 50;
-#ifdef __SANITIZE_THREAD__
-  constexpr double kMostMib = 200;  // its own, of addresses and threads that were
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+  constexpr double kMostMib = 500;  // their own, of blocks and threads that were
 #else
   constexpr double kMostMib = 1;
 #endif
