@@ -15,19 +15,6 @@ Error bad_capture(const std::string& path, std::string_view what) {
 }
 
 constexpr std::int64_t kLateNs = 60'000'000'000;
-constexpr std::int64_t kEndNs = INT64_MAX;  // where an input is that has ended
-
-// The times of a file may be anything. What is beyond int64 is as early or as late as can be.
-std::int64_t difference(std::int64_t a, std::int64_t b) {
-  std::int64_t result = 0;
-  if (__builtin_sub_overflow(a, b, &result)) return b > 0 ? INT64_MIN : kEndNs - 1;
-  return std::min(result, kEndNs - 1);
-}
-std::int64_t sum(std::int64_t a, std::int64_t b) {
-  std::int64_t result = 0;
-  if (__builtin_add_overflow(a, b, &result)) return b < 0 ? INT64_MIN : kEndNs - 1;
-  return std::min(result, kEndNs - 1);
-}
 
 /// The same file, perhaps under another name, would bring everything twice.
 Status check_names(const std::vector<std::string>& paths) {
@@ -87,7 +74,7 @@ void MergedCapture::group_recordings() {
     const CaptureRemarks& remarks = input.reader.remarks();
     if (remarks.recording_id == 0) continue;
     const Recording seen{count, remarks.file_number,
-                         difference(remarks.opened_unix_ns, remarks.opened_mono_ns)};
+                         remarks.opened_unix_ns - remarks.opened_mono_ns};
     const auto [at, fresh] = recordings.try_emplace(remarks.recording_id, seen);
     if (fresh) ++count;
     if (seen.first_file < at->second.first_file) {
@@ -127,7 +114,7 @@ void MergedCapture::advance(Input& input) {
       return;
     }
     if (input.step == CaptureStep::end) {
-      input.time_ns = kEndNs;
+      input.time_ns = INT64_MAX;
       return;
     }
     // Its time is as early as at the start, so it comes next again.
@@ -135,19 +122,19 @@ void MergedCapture::advance(Input& input) {
     CapturedFrame& record = input.record;
     if (bounds_.to_unix_ns != 0 && record.received_unix_ns >= bounds_.to_unix_ns) {
       // The wall clock may be set back, so there may be more behind a record that is too late.
-      if (difference(record.received_unix_ns, bounds_.to_unix_ns) < kLateNs) continue;
+      if (record.received_unix_ns - bounds_.to_unix_ns < kLateNs) continue;
       input.ended = true;
     }
     if (input.ended) continue;
     if (!place(input)) return;
     if (record.received_mono_ns == 0) {
-      input.time_ns = sum(record.received_unix_ns, 0);
+      input.time_ns = record.received_unix_ns;
       return;
     }
     if (input.time_less_mono_ns == 0) {
-      input.time_less_mono_ns = difference(record.received_unix_ns, record.received_mono_ns);
+      input.time_less_mono_ns = record.received_unix_ns - record.received_mono_ns;
     }
-    input.time_ns = sum(record.received_mono_ns, input.time_less_mono_ns);
+    input.time_ns = record.received_mono_ns + input.time_less_mono_ns;
     return;
   }
 }
@@ -158,7 +145,7 @@ void MergedCapture::choose() noexcept {
   const auto begin = inputs_.begin();
   const auto found = std::min_element(begin, inputs_.end(), earlier);
   current_ = static_cast<std::size_t>(found - begin);
-  others_from_ns_ = kEndNs;
+  others_from_ns_ = INT64_MAX;
   other_ = inputs_.size();
   for (std::size_t i = 0; i < inputs_.size(); ++i) {
     if (i == current_ || inputs_[i].time_ns >= others_from_ns_) continue;

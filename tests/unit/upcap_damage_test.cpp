@@ -177,7 +177,7 @@ TEST_F(Upcap, right_checksums_over_wrong_content_harm_nobody) {
       ASSERT_LE(found, wrong.records);
       records += found;
     }
-    auto merged = MergedCapture::open({path}, {0, wrong.time()}, true);
+    auto merged = MergedCapture::open({path}, {0, std::max<std::int64_t>(wrong.time(), 0)}, true);
     ASSERT_TRUE(merged.ok());
     CapturedFrame record;
     std::int64_t time_ns = 0;
